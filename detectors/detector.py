@@ -1,0 +1,158 @@
+"""The contract of a detector: what it is given, what it must return, and what it must never do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
+import pydantic
+
+from models.events import EventKind, PlacedEvent
+from models.findings import By, Finding, Verdict
+from models.instants import DAY_US
+
+
+class Params(pydantic.BaseModel):
+    """The base of a detector's parameters: strict, frozen; units last in each name, bounds and a description on each.
+
+    Spans of time are `timedelta` and are written in rule files as `90s`, `15m`, `8h`, `30d`.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+class State(msgspec.Struct, array_like=True):
+    """The base of what a detector remembers of one subject under one rule. Bounded; plain data; msgpack both ways.
+
+    Fields hold numbers, strings, bytes, tuples, lists, dicts and structs of these, all with defaults. `touched_us` is
+    the engine's: the time of the last event learned from.
+    """
+
+    touched_us: int = 0
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of a detector's evidence: the numbers with their units and limits, as they will stand in the alert.
+
+    Distances rounded to 0.1 km, spans to 1 s, so that the bytes stay equal; instants as aware datetimes; None where
+    a value does not apply.
+    """
+
+
+P = TypeVar("P", bound=Params)
+S = TypeVar("S", bound=State)
+
+
+class Detector(ABC, Generic[P, S]):
+    """One object per rule: it holds the rule's parameters and nothing of any subject.
+
+    The engine hands over one subject's events in order, always; for one event first every rule judges, then every
+    rule learns. A detector never sees lateness, other subjects, the clock, the disk or the network, and never changes
+    an event. The same events and parameters give the same findings on any machine.
+    """
+
+    kind: ClassVar[str]
+    """The word that a rule file uses in `detector:`."""
+
+    Params: ClassVar[type[Params]]
+    State: ClassVar[type[State]]
+    Evidence: ClassVar[type[Evidence]]
+
+    state_version: ClassVar[int] = 1
+    """Raise it when the meaning of `State` changes: what was learned under another version is dropped, and said."""
+
+    subjects: ClassVar[frozenset[By]] = frozenset({"user"})
+    """The kinds of subject that a rule with this detector may judge (`by:`)."""
+
+    hears: ClassVar[frozenset[EventKind]] = frozenset()
+    """Kinds that reach `learn` even where the rule's `when` does not select them; those are never judged."""
+
+    has_timers: ClassVar[bool] = False
+    """Whether `due` and `on_time` mean anything; the engine asks no other detector for deadlines."""
+
+    reads: ClassVar[frozenset[str]] = frozenset()
+    """Keys of `attributes` that it reads; others may have been dropped before it sees an event."""
+
+    def __init__(self, params: P, *, near_misses: bool = False) -> None:
+        """Hold `params`. `near_misses`: also return `NearMiss` for evaluations under the limit; costs time."""
+        self.params = params
+        self.near_misses = near_misses
+
+    @property
+    def keep_us(self) -> int:
+        """How long after the last event learned from the state still matters, in microseconds of event time.
+
+        After that the engine starts the subject anew. Override where a parameter (a window, `forget_after`) says it.
+        """
+        return 30 * DAY_US
+
+    @abstractmethod
+    def judge(self, event: PlacedEvent, state: S) -> Verdict:
+        """Ask: is `event`, after what `state` remembers, what the rule looks for?
+
+        Called for each event the rule's `when` selects, before anything has learned from it. Must not change `state`.
+        Return a `Finding`, `NotEvaluable` where evidence about the person is missing or too weak, or None. On a
+        fresh state (`State()`) it must not return a finding unless the event alone is proof.
+        """
+
+    @abstractmethod
+    def learn(self, event: PlacedEvent, state: S, *, suspect: bool) -> None:
+        """Remember what `judge` will need; change `state` in place.
+
+        Called after all rules of the subject judged `event`, for selected events and for kinds in `hears`. `suspect`:
+        a rule that may alert fired on this event, so it must become neither baseline nor anchor; keep it aside,
+        bounded, until MFA passed from it, a `verdict` event, or `accept_after` makes it known. Must keep `state`
+        bounded: shed here, the oldest or least telling first. Usual mistake: learning a suspect value as known.
+        """
+
+    def due(self, state: S) -> int | None:
+        """The earliest deadline that `state` waits for, in microseconds; None: it waits for nothing.
+
+        Called after each `learn` and `on_time`, only when `has_timers`. A pure function of `state`.
+        """
+        return None
+
+    def on_time(self, at_us: int, state: S) -> Iterable[Finding]:
+        """Absence and expiry: the deadline `at_us`, that `due` named, has come with no event before it.
+
+        Must change `state` so that `due` moves beyond `at_us`. An event at the very deadline comes after it.
+        """
+        return ()
+
+    def judge_late(self, event: PlacedEvent, state: S) -> Finding | None:
+        """Judge an event that came later than the lateness bound, against settled state; it teaches nothing.
+
+        The engine marks the alert `late`, and it never acts. Leave it at None unless what `state` still holds is
+        enough to judge from both sides of the event's time.
+        """
+        return None
+
+    @classmethod
+    @abstractmethod
+    def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:
+        """One plain sentence for a person at 3 a.m., from the evidence as it stands in the alert's JSON.
+
+        `who` is the subject's name. No jargon, units spelled, the limit beside the measured value. No full stop.
+        """
+
+
+class BucketDetector(ABC):
+    """What a detector adds to serve `by: tenant`: closed buckets of event time, judged whole, in no order.
+
+    Buckets begin at multiples of `bucket_us` since the epoch. Adding must commute: any order, the same bucket.
+    """
+
+    @property
+    @abstractmethod
+    def bucket_us(self) -> int:
+        """The length of a bucket in microseconds."""
+
+    @abstractmethod
+    def add(self, event: PlacedEvent, state: Any) -> None:
+        """Count `event` into the bucket; bounded."""
+
+    @abstractmethod
+    def close(self, start_us: int, state: Any) -> Finding | None:
+        """Judge the bucket that began at `start_us` and has closed."""

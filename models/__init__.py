@@ -1,0 +1,1 @@
+"""The vocabulary: events, places, findings, alerts, notices, rules. Imports nothing of ours."""

@@ -1,0 +1,215 @@
+"""Session events: the one vocabulary that every log is mapped to.
+
+`SessionEvent` is what adapters make and what travels on the wire; `PlacedEvent` is the same event once located,
+with its instants in microseconds, as detectors see it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, get_args
+
+import msgspec
+
+from models.instants import instant, to_us
+from models.places import Place
+
+EventKind = Literal[
+    "login",
+    "login_failed",
+    "mfa_challenge",
+    "mfa_result",
+    "refresh",
+    "activity",
+    "export",
+    "logout",
+    "timeout",
+    "revoked",
+    "lockout",
+    "privilege_change",
+    "impersonation",
+    "device_enrolled",
+    "credential_change",
+    "account_change",
+    "policy_change",
+    "emergency_access",
+    "verdict",
+]
+KINDS: Final[tuple[EventKind, ...]] = get_args(EventKind)
+
+Outcome = Literal["success", "failure", "unknown"]
+
+KIND_RANK: Final[dict[EventKind, int]] = {
+    "login_failed": 0,
+    "lockout": 1,
+    "mfa_challenge": 2,
+    "mfa_result": 3,
+    "login": 4,
+    "emergency_access": 5,
+    "impersonation": 6,
+    "device_enrolled": 7,
+    "credential_change": 8,
+    "account_change": 9,
+    "privilege_change": 10,
+    "policy_change": 11,
+    "refresh": 12,
+    "activity": 13,
+    "export": 14,
+    "verdict": 15,
+    "logout": 16,
+    "timeout": 17,
+    "revoked": 18,
+}
+"""What comes first when two events bear the same time: failure before login before activity before logout."""
+
+PLACEHOLDERS: Final = frozenset(
+    {"", "-", "--", "unknown", "not available", "notavailable", "n/a", "na", "null", "none", "nil", "undefined", "anonymous", "not-found", "not found", "<redacted>"}
+)
+"""Names that sources write where they know no user (compared case-folded). They are counted, and never a subject."""
+
+AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+OrderKey = tuple[int, int, int, str]
+"""(`at_us`, the source's own sequence, rank of the kind, `id`): a total order over events."""
+
+
+class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """One thing that happened in or to a session. The wire form: JSON, absent fields mean "the source does not say".
+
+    `id` and `at` (aware; UTC once adapted) identify it. `received_at` is when the source itself, or the transport,
+    took it in. `tenant` is the customer's organisation; `source` the feed; `sequence` the source's own order among
+    events of equal time (0: it has none). `user` is the canonical key, `user_label` what people call that person.
+    `target` is who or what was changed, `user` who did it. `action` is the source's own verb. `count` objects and
+    `bytes` are how much an export or activity moved. `interactive` is False for what ran without the person.
+    `workstation` is the computer a device sits at, when that is known apart from `device`. `attributes` holds what
+    else rules may read; strings only.
+    """
+
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+    at: AwareDatetime
+    kind: EventKind
+    source: str = ""
+    received_at: AwareDatetime | None = None
+    sequence: Annotated[int, msgspec.Meta(ge=0, le=2**62)] = 0
+    tenant: str = ""
+    user: str = ""
+    user_label: str = ""
+    session: str = ""
+    action: str = ""
+    target: str = ""
+    outcome: Outcome = "unknown"
+    ip: str = ""
+    user_agent: str = ""
+    device: str = ""
+    app: str = ""
+    role: str = ""
+    auth_method: str = ""
+    mfa: bool | None = None
+    interactive: bool = True
+    resource: str = ""
+    count: Count = 1
+    bytes: Count = 0
+    workstation: str = ""
+    reason: str = ""
+    place: Place | None = None
+    attributes: dict[str, str] = {}
+
+    @property
+    def order(self) -> OrderKey:
+        """Where this event stands among all events."""
+        return (to_us(self.at), self.sequence, KIND_RANK[self.kind], self.id)
+
+
+def fullness(event: SessionEvent) -> tuple[int, bytes]:
+    """Which of two copies of one event says more: the number of fields that say something, then the greater bytes.
+
+    >>> from models.instants import EPOCH
+    >>> bare = SessionEvent(id="1", at=EPOCH, kind="login")
+    >>> fullness(bare) < fullness(msgspec.structs.replace(bare, device="d1"))
+    True
+    """
+    encoded = msgspec.json.encode(event)
+    said: dict[str, Any] = msgspec.json.decode(encoded)
+    attributes = said.get("attributes") or {}
+    return (len(said) + len(attributes), encoded)
+
+
+class PlacedEvent(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """A `SessionEvent` with its place, as detectors see it: instants in integer microseconds, every field present.
+
+    `network` is the key of the address: an IPv4 address as it is, an IPv6 address as its /64 prefix; empty where
+    `ip` is no address. `place` is None where nobody knows anything about the address.
+    """
+
+    at_us: int
+    sequence: int
+    rank: int
+    id: str
+    kind: EventKind
+    source: str = ""
+    received_us: int | None = None
+    tenant: str = ""
+    user: str = ""
+    user_label: str = ""
+    session: str = ""
+    action: str = ""
+    target: str = ""
+    outcome: Outcome = "unknown"
+    ip: str = ""
+    network: str = ""
+    user_agent: str = ""
+    device: str = ""
+    app: str = ""
+    role: str = ""
+    auth_method: str = ""
+    mfa: bool | None = None
+    interactive: bool = True
+    resource: str = ""
+    count: int = 1
+    bytes: int = 0
+    workstation: str = ""
+    reason: str = ""
+    place: Place | None = None
+    attributes: dict[str, str] = {}
+
+    @property
+    def order(self) -> OrderKey:
+        """Where this event stands among all events."""
+        return (self.at_us, self.sequence, self.rank, self.id)
+
+
+class EventRef(msgspec.Struct, frozen=True, array_like=True):
+    """What an alert, or a detector's state, keeps of an event: enough to find and understand it, and no content."""
+
+    id: str
+    at_us: int
+    source: str = ""
+    kind: str = ""
+    action: str = ""
+    outcome: str = ""
+    session: str = ""
+    ip: str = ""
+    device: str = ""
+    place: str = ""
+
+    @classmethod
+    def of(cls, event: PlacedEvent) -> EventRef:
+        """The reference to `event`."""
+        return cls(
+            event.id,
+            event.at_us,
+            event.source,
+            event.kind,
+            event.action,
+            event.outcome,
+            event.session,
+            event.ip,
+            event.device,
+            event.place.label if event.place is not None else "",
+        )
+
+    def public(self) -> dict[str, Any]:
+        """As it stands in an alert's JSON: the instant in ISO 8601, empty fields left out."""
+        said = {name: value for name in self.__struct_fields__ if name != "at_us" and (value := getattr(self, name))}
+        return {"id": said.pop("id"), "at": msgspec.to_builtins(instant(self.at_us)), **said}
