@@ -14,7 +14,7 @@ from models.findings import By, Finding, Verdict
 from models.instants import DAY_US
 
 
-class Params(pydantic.BaseModel):
+class DetectorParams(pydantic.BaseModel):
     """The base of a detector's parameters: strict, frozen; units last in each name, bounds and a description on each.
 
     Spans of time are `timedelta` and are written in rule files as `90s`, `15m`, `8h`, `30d`.
@@ -23,7 +23,7 @@ class Params(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
 
-class State(msgspec.Struct, array_like=True):
+class DetectorState(msgspec.Struct, array_like=True):
     """The base of what a detector remembers of one subject under one rule. Bounded; plain data; msgpack both ways.
 
     Fields hold numbers, strings, bytes, tuples, lists, dicts and structs of these, all with defaults. `touched_us` is
@@ -33,7 +33,7 @@ class State(msgspec.Struct, array_like=True):
     touched_us: int = 0
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+class DetectorEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """The base of a detector's evidence: the numbers with their units and limits, as they will stand in the alert.
 
     Distances rounded to 0.1 km, spans to 1 s, so that the bytes stay equal; instants as aware datetimes; None where
@@ -41,8 +41,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """
 
 
-P = TypeVar("P", bound=Params)
-S = TypeVar("S", bound=State)
+P = TypeVar("P", bound=DetectorParams)
+S = TypeVar("S", bound=DetectorState)
 
 
 class Detector(ABC, Generic[P, S]):
@@ -56,9 +56,9 @@ class Detector(ABC, Generic[P, S]):
     kind: ClassVar[str]
     """The word that a rule file uses in `detector:`."""
 
-    Params: ClassVar[type[Params]]
-    State: ClassVar[type[State]]
-    Evidence: ClassVar[type[Evidence]]
+    Params: ClassVar[type[DetectorParams]]
+    State: ClassVar[type[DetectorState]]
+    Evidence: ClassVar[type[DetectorEvidence]]
 
     state_version: ClassVar[int] = 1
     """Raise it when the meaning of `State` changes: what was learned under another version is dropped, and said."""

@@ -1,0 +1,67 @@
+"""Everything that sessionwatch raises on purpose. Each message says what is wrong, where, and what to do.
+
+A leaf: any layer may import it, and it imports none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class SessionwatchError(Exception):
+    """The root: catch it to catch whatever sessionwatch raises on purpose."""
+
+
+class UsageError(SessionwatchError):
+    """A command was called wrongly, and nothing was processed. The message says what to type instead."""
+
+
+class InputError(SessionwatchError):
+    """A PATH cannot be read as a whole: missing, unreadable, or of no known format. Check the path or give `--format`."""
+
+
+class AmbiguousFormatError(InputError):
+    """The first records fit several formats equally well. Name one of the listed candidates with `--format`."""
+
+
+class DatabaseError(SessionwatchError):
+    """A geo database cannot be used: missing, broken, truncated, or of the wrong type. Replace the file."""
+
+
+class StateError(SessionwatchError):
+    """State bytes cannot be restored: another schema, or cut short. Start from an older snapshot, or from none."""
+
+
+class DetectorError(SessionwatchError):
+    """A detector broke its contract. Run `check_detector()` on it; the message names the promise."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One thing wrong in a rule file, with its place (1-based) and, where there is one, what was probably meant."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    source_line: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """`file:line:column: message`, then the line with a caret, then the hint."""
+        lines = [f"{self.file}:{self.line}:{self.column}: {self.message}"]
+        if self.source_line:
+            lines += [f"    {self.source_line}", "    " + " " * (self.column - 1) + "^"]
+        if self.hint:
+            lines.append(f"    {self.hint}")
+        return "\n".join(lines)
+
+
+class RulesetError(SessionwatchError):
+    """A rule set with faults is refused whole. `faults` has every one of them, in order of file and line."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        """Hold `faults`, sorted."""
+        self.faults = tuple(sorted(faults))
+        super().__init__("\n".join(str(fault) for fault in self.faults))
