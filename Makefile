@@ -1,0 +1,62 @@
+# Needs Python >= 3.11, make and a package index. Each target does its own set-up; `make help` lists them.
+# PYTHON=/path/to/python3 chooses the interpreter; UV=/path/to/uv the tool that writes the lock.
+
+SHELL := /bin/sh
+PYTHON ?=
+UV ?= uv
+BIN := .venv/bin
+PY := $(BIN)/python
+PACKAGES := models geo detectors streams sessionwatch
+EXAMPLE := examples/hospital-day
+
+# A PYTHONPATH or PYTHONHOME of the caller could bring in other packages of our names.
+unexport PYTHONPATH
+unexport PYTHONHOME
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types layers docs format example lock clean ready-run ready-dev
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+
+run: ready-run  ## replay the bundled example day; alerts go to out/
+	@mkdir -p out
+	@$(BIN)/sessionwatch replay $(EXAMPLE)/*.jsonl.gz --near-misses \
+		--alerts out/alerts.jsonl --dead-letter out/dead-letter.jsonl || test $$? -eq 3
+
+test: ready-dev  ## run every test; prints coverage (PYTEST="-k travel" adds arguments)
+	@$(PY) -m pytest --cov --cov-report=term $(PYTEST)
+
+lint: ready-dev  ## check style: ruff
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+types: ready-dev  ## check types: mypy --strict over the packages
+	@$(PY) -m mypy
+
+layers: ready-dev  ## check that no room imports one above it
+	@$(BIN)/lint-imports --no-cache
+
+docs: ready-dev  ## run the examples in README, docs and docstrings
+	@$(PY) -m pytest -q tests/meta/test_documents.py
+
+format: ready-dev  ## lay the code out: ruff format, and the fixes that are safe
+	@$(PY) -m ruff check --fix --quiet .
+	@$(PY) -m ruff format .
+
+example: ready-run  ## make the example day anew; the same bytes each time
+	@$(PY) examples/hospital_day.py $(EXAMPLE)
+
+lock:  ## write requirements/*.txt anew with uv; the only place where versions are chosen
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv (pip install uv), or say make lock UV=/path/to/uv"; exit 1; }
+	$(UV) pip compile pyproject.toml --group dev --group install --extra live $(LOCK) -o requirements/dev.txt
+	$(UV) pip compile pyproject.toml --group install -c requirements/dev.txt $(LOCK) -o requirements/run.txt
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	--custom-compile-command "make lock" $(UPGRADE)
+
+clean:  ## remove what the targets made: .venv, out and caches
+	@rm -rf .venv out build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+ready-run ready-dev:
+	@PYTHON="$(PYTHON)" sh requirements/install $(@:ready-%=%)
