@@ -66,5 +66,5 @@ Span = Annotated[
 ]
 """A field's type: in Python a `timedelta`, in YAML and JSON a text such as `15m`. A bare number has no unit: refused.
 
-Bounds are `timedelta` too: `window: Span = Field(default=timedelta(minutes=10), gt=timedelta(0), le=timedelta(days=1))`.
+Bounds are `timedelta` too: `window: Span = Field(default=timedelta(hours=1), gt=timedelta(0), le=timedelta(days=1))`.
 """
