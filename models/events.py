@@ -121,20 +121,6 @@ class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
         return (to_us(self.at), self.sequence, KIND_RANK[self.kind], self.id)
 
 
-def fullness(event: SessionEvent) -> tuple[int, bytes]:
-    """Which of two copies of one event says more: the number of fields that say something, then the greater bytes.
-
-    >>> from models.instants import EPOCH
-    >>> bare = SessionEvent(id="1", at=EPOCH, kind="login")
-    >>> fullness(bare) < fullness(msgspec.structs.replace(bare, device="d1"))
-    True
-    """
-    encoded = msgspec.json.encode(event)
-    said: dict[str, Any] = msgspec.json.decode(encoded)
-    attributes = said.get("attributes") or {}
-    return (len(said) + len(attributes), encoded)
-
-
 class PlacedEvent(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """A `SessionEvent` with its place, as detectors see it: instants in integer microseconds, every field present.
 
@@ -177,6 +163,20 @@ class PlacedEvent(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     def order(self) -> OrderKey:
         """Where this event stands among all events."""
         return (self.at_us, self.sequence, self.rank, self.id)
+
+
+_DEFAULTS: Final = tuple(zip(PlacedEvent.__struct_fields__[5:], PlacedEvent.__struct_defaults__, strict=True))
+
+
+def fullness(event: PlacedEvent) -> tuple[int, bytes]:
+    """Which of two copies of one event says more: the number of fields that say something, then the greater bytes.
+
+    >>> bare = PlacedEvent(at_us=0, sequence=0, rank=4, id="1", kind="login")
+    >>> fullness(bare) < fullness(msgspec.structs.replace(bare, device="d1"))
+    True
+    """
+    said = sum(getattr(event, name) != default for name, default in _DEFAULTS if name != "attributes")
+    return (said + len(event.attributes), msgspec.msgpack.encode(event))
 
 
 class EventRef(msgspec.Struct, frozen=True, array_like=True):

@@ -1,0 +1,144 @@
+"""Rules by tenant: closed buckets of event time, judged whole, so that the order inside a bucket does not matter."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from detectors.detector import BucketDetector
+from models.events import OrderKey, PlacedEvent
+from sessionwatch.engine.counts import EngineCounts, RuleCounts
+from sessionwatch.engine.folds import Subject, digest, opened, trigger_of_event, write
+from sessionwatch.engine.judgement import Published
+from sessionwatch.engine.program import BucketProgram
+
+Owns = Callable[[Subject], bool]
+
+
+class BucketState(msgspec.Struct, array_like=True):
+    """What is open: rule id, tenant, start of the bucket, and the detector's encoded state, with the events seen where copies may come; and how far is closed."""
+
+    closed_us: int
+    open: list[tuple[str, str, int, bytes, list[bytes]]]
+
+
+class Buckets:
+    """Open buckets of every rule by tenant."""
+
+    def __init__(
+        self, program: BucketProgram, counts: EngineCounts, owns: Owns | None = None, *, copies: bool = False
+    ) -> None:
+        """Run `program` for the tenants that `owns` accepts; `copies`: the same event may come again."""
+        self.program = program
+        self.counts = [counts.rules.setdefault(rule.id, RuleCounts()) for rule in program.rules]
+        self.owns = owns
+        self.closed_us = -(2**62)
+        self._open: dict[tuple[int, str, int], Any] = {}
+        self._next_close_us = 2**62
+        self._copies = copies
+        self._seen: dict[tuple[int, str, int], set[bytes]] = {}
+
+    def add(self, event: PlacedEvent) -> bool:
+        """Count `event` into its buckets; False where a bucket it belongs to has closed already."""
+        in_time = True
+        for index, rule in self.program.table[event.kind]:
+            if rule.when is not None and not rule.when(event):
+                continue
+            if self.owns is not None and not self.owns((event.tenant, "")):
+                continue
+            detector = rule.detector
+            assert isinstance(detector, BucketDetector)
+            start_us = event.at_us - event.at_us % detector.bucket_us
+            if start_us + detector.bucket_us <= self.closed_us:
+                self.counts[index].late += 1
+                in_time = False
+                continue
+            key = (index, event.tenant, start_us)
+            state = self._open.get(key)
+            if state is None:
+                state = self._open[key] = rule.detector.State()
+                self._next_close_us = min(self._next_close_us, start_us + detector.bucket_us)
+            if self._copies and not self._first(key, event):
+                continue
+            self.counts[index].evaluated += 1
+            detector.add(event, state)
+        return in_time
+
+    def _first(self, key: tuple[int, str, int], event: PlacedEvent) -> bool:
+        """Whether `event` is the first of its copies in the bucket; a fuller copy that comes later changes nothing."""
+        seen = self._seen.setdefault(key, set())
+        mark = hashlib.blake2b(trigger_of_event(event).encode(), digest_size=8).digest()
+        if mark in seen:
+            return False
+        seen.add(mark)
+        return True
+
+    def close_until(self, at_us: int, out: Published) -> None:
+        """Close and judge every bucket that ends by `at_us`, oldest first."""
+        self.closed_us = max(self.closed_us, at_us)
+        if at_us < self._next_close_us:
+            return
+        due = []
+        self._next_close_us = 2**62
+        for index, tenant, start_us in self._open:
+            end_us = start_us + self._length(index)
+            if end_us <= at_us:
+                due.append((end_us, index, tenant, start_us))
+            else:
+                self._next_close_us = min(self._next_close_us, end_us)
+        for end_us, index, tenant, start_us in sorted(due):
+            self._close(index, tenant, start_us, end_us, out)
+
+    def _length(self, index: int) -> int:
+        detector = self.program.rules[index].detector
+        assert isinstance(detector, BucketDetector)
+        return detector.bucket_us
+
+    def _close(self, index: int, tenant: str, start_us: int, end_us: int, out: Published) -> None:
+        rule = self.program.rules[index]
+        detector = rule.detector
+        assert isinstance(detector, BucketDetector)
+        self._seen.pop((index, tenant, start_us), None)
+        finding = detector.close(start_us, self._open.pop((index, tenant, start_us)))
+        if finding is None:
+            return
+        alerts = rule.mode in {"alert", "enforce"}
+        self.counts[index].fired += alerts
+        self.counts[index].shadowed += not alerts
+        if alerts:
+            subject = (tenant, tenant)
+            fold = opened(rule, subject, finding, None, start_us, digest(rule.id, tenant, str(start_us)))
+            fold.last_us = end_us
+            order: OrderKey = (end_us, -1, -1, "")
+            out[fold.alert_id] = (fold.alert_id, f"{rule.id}|{finding.key}", order, write(fold, rule, "tenant", subject))
+
+    def snapshot(self) -> BucketState:
+        """What is open, as plain data."""
+        encode = msgspec.msgpack.encode
+        opened_now = [
+            (self.program.rules[i].id, tenant, start_us, encode(state), sorted(self._seen.get((i, tenant, start_us), ())))
+            for (i, tenant, start_us), state in sorted(self._open.items(), key=lambda item: item[0])
+        ]
+        return BucketState(self.closed_us, opened_now)
+
+    def restore(self, state: BucketState) -> None:
+        """Go on from a snapshot; buckets of rules that are no longer loaded are dropped."""
+        index_of = {rule.id: i for i, rule in enumerate(self.program.rules)}
+        self.closed_us = state.closed_us
+        for rule_id, tenant, start_us, data, seen in state.open:
+            if (index := index_of.get(rule_id)) is None:
+                continue
+            rule = self.program.rules[index]
+            self._open[index, tenant, start_us] = msgspec.msgpack.decode(data, type=rule.detector.State)
+            if seen:
+                self._seen[index, tenant, start_us] = set(seen)
+            self._next_close_us = min(self._next_close_us, start_us + self._length(index))
+
+
+def share(worker: int, workers: int) -> Owns:
+    """The subjects of one of several workers; each belongs to exactly one, the same on every machine."""
+    return lambda subject: zlib.crc32(f"{subject[0]}\0{subject[1]}".encode()) % workers == worker

@@ -1,0 +1,124 @@
+"""The engine under disorder: events as they arrive in, notices out. What a live run hands its batches to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+
+import msgspec
+
+from geo.locator import Locator
+from models.events import PlacedEvent, SessionEvent
+from models.instants import NEVER_US
+from sessionwatch.engine.buckets import Buckets, BucketState
+from sessionwatch.engine.counts import EngineCounts
+from sessionwatch.engine.in_order import CLOCK_SKEW_MAX_US, SUBJECT_KINDS
+from sessionwatch.engine.judgement import Published
+from sessionwatch.engine.late import LateLane
+from sessionwatch.engine.lateness import Lateness
+from sessionwatch.engine.notices import NoticeRecord
+from sessionwatch.engine.program import BucketProgram, Program
+from sessionwatch.engine.session_owners import SessionOwners
+from sessionwatch.errors import StateError
+from sessionwatch.ruleset.compiled import Ruleset
+
+
+class DisorderSnapshot(msgspec.Struct, array_like=True):
+    """A whole engine under disorder between two events."""
+
+    subjects: dict[str, list[tuple[str, str, bytes]]]
+    buckets: BucketState
+    owners: list[tuple[str, str, str, str, int]]
+    newest_us: int
+    watermark_us: int
+
+
+class DisorderEngine:
+    """Lanes for every subject kind over one stream. No clock: the watermark is the newest event less the largest bound.
+
+    `counts` are the stream's; each lane counts its own events in `lane.counts`.
+    """
+
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        locator: Locator,
+        lateness: Lateness,
+        *,
+        on_late: Callable[[PlacedEvent], None] | None = None,
+    ) -> None:
+        """Run `ruleset`; `on_late` receives each event later than its bound, once for each subject kind."""
+        self.locator = locator
+        self.lateness = lateness
+        self.counts = EngineCounts()
+        programs = [Program(ruleset, by) for by in SUBJECT_KINDS]
+        self.lanes = [LateLane(p, EngineCounts(), lateness, on_late=on_late) for p in programs if p.rules]
+        self._value_of = [attrgetter({"ip": "network"}.get(lane.program.by, lane.program.by)) for lane in self.lanes]
+        self.buckets = Buckets(BucketProgram(ruleset), self.counts, copies=True)
+        self.owners = SessionOwners()
+        self.newest_us = -NEVER_US
+        self.watermark_us = -NEVER_US
+
+    def feed(self, events: Iterable[SessionEvent], offset: int) -> list[NoticeRecord]:
+        """Take in events in the order they arrived, the first at `offset`, each next one at the next; tell what changed."""
+        notices: list[NoticeRecord] = []
+        for place, event in enumerate(events, offset):
+            placed = self.locator.locate(event)
+            if placed.received_us is not None and placed.at_us - placed.received_us > CLOCK_SKEW_MAX_US:
+                self.counts.clock_skew += 1
+                continue
+            owned = self.owners.resolve(placed)
+            if owned is None:
+                self.counts.unresolved_sessions += 1
+                owned = placed
+            self.newest_us = max(self.newest_us, owned.at_us)
+            for lane, value_of in zip(self.lanes, self._value_of, strict=True):
+                if lane.program.table[owned.kind] and (value := value_of(owned)):
+                    notices += lane.feed((owned.tenant, value), owned, place)
+            self._bucket(owned)
+        return notices
+
+    def advance(self, offset: int, watermark_us: int | None = None) -> list[NoticeRecord]:
+        """Move the watermark to `watermark_us`, or else to the newest event less the largest bound."""
+        mark = self.newest_us - self.lateness.largest_us if watermark_us is None else watermark_us
+        self.watermark_us = max(self.watermark_us, mark)
+        notices: list[NoticeRecord] = []
+        for lane in self.lanes:
+            notices += lane.advance(self.watermark_us, offset)
+        out: Published = {}
+        self.buckets.close_until(self.watermark_us, out)
+        notices += [
+            NoticeRecord("raised", (offset, n), msgspec.Raw(alert)) for n, (_, _, _, alert) in enumerate(out.values(), 1)
+        ]
+        return notices
+
+    def _bucket(self, event: PlacedEvent) -> None:
+        if self.buckets.program.rules:
+            self.buckets.add(event)
+
+    def snapshot(self) -> bytes:
+        """The whole engine as bytes, between two events. Counters are not part of it."""
+        subjects = {
+            lane.program.by: [(*subject, lane.blob(subject)) for subject in sorted(lane.subjects)] for lane in self.lanes
+        }
+        return msgspec.msgpack.encode(
+            DisorderSnapshot(
+                subjects, self.buckets.snapshot(), self.owners.snapshot(), self.newest_us, self.watermark_us
+            )
+        )
+
+    def restore(self, data: bytes) -> None:
+        """Go on from a snapshot.
+
+        Raises: StateError where it cannot be read.
+        """
+        try:
+            found = msgspec.msgpack.decode(data, type=DisorderSnapshot)
+        except msgspec.DecodeError as error:
+            raise StateError(f"the snapshot cannot be read: {error}; start from an older one") from error
+        for lane in self.lanes:
+            for tenant, value, blob in found.subjects.get(lane.program.by, ()):
+                lane.restore((tenant, value), blob)
+        self.buckets.restore(found.buckets)
+        self.owners.restore(found.owners)
+        self.newest_us, self.watermark_us = found.newest_us, found.watermark_us

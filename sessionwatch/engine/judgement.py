@@ -1,0 +1,193 @@
+"""What happens to one event of one subject: due timers fire, all rules judge, then all learn. Pure and in order.
+
+Nothing here knows of lateness, of other subjects, of the clock, or of where events come from.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from models.events import OrderKey, PlacedEvent
+from models.findings import Finding, NearMiss, NotEvaluable
+from sessionwatch.engine.counts import EngineCounts, RuleCounts
+from sessionwatch.engine.folds import (
+    Subject,
+    digest,
+    fold_in,
+    is_notice_point,
+    opened,
+    trigger_of_event,
+    write,
+)
+from sessionwatch.engine.program import Entry, Program, SubjectState
+from sessionwatch.errors import DetectorError
+from sessionwatch.ruleset.compiled import CompiledRule
+
+TIMERS_AT_ONE_DEADLINE_MAX: Final = 100_000
+"""Deadlines of one subject fired in a row; more means a detector that does not move on."""
+
+Publication = tuple[str, str, OrderKey, bytes]
+"""(alert id, rule id and finding key, when in the subject's order, the alert's bytes)."""
+
+Published = dict[str, Publication]
+
+
+class Judgement:
+    """Runs a program over one subject's events at a time. Holds counters, no subject's data."""
+
+    def __init__(self, program: Program, counts: EngineCounts) -> None:
+        """Run `program`, counting into `counts`."""
+        self.program = program
+        self.counts = [counts.rules.setdefault(rule.id, RuleCounts()) for rule in program.rules]
+
+    def step(self, subject: Subject, state: SubjectState, event: PlacedEvent, out: Published, *, count: bool) -> None:
+        """Let `event` happen to `subject`: `state` moves on, alerts that reach a notice point go to `out`.
+
+        `count` is False when the event is judged again, so that counters hold each event once.
+        """
+        at_us = event.at_us
+        if state.due_us <= at_us:
+            self.fire_due(subject, state, at_us, out, count=count)
+        if at_us > state.now_us:
+            state.now_us = at_us
+        entries = self.program.table[event.kind]
+        if not entries:
+            return
+        parts = state.parts
+        learners: list[tuple[Entry, Any]] = []
+        found: list[tuple[Entry, Finding]] | None = None
+        for entry in entries:
+            selected = entry.judges and (entry.when is None or entry.when(event))
+            if not (selected or entry.hears):
+                continue
+            part = parts[entry.index]
+            if part is None or at_us - part.touched_us > entry.keep_us:
+                part = parts[entry.index] = entry.new_state(touched_us=at_us)
+            learners.append((entry, part))
+            if not selected:
+                continue
+            verdict = entry.detector.judge(event, part)
+            if count:
+                self.counts[entry.index].evaluated += 1
+            if verdict is not None and (finding := self._heard(entry, verdict, event, subject, count=count)):
+                found = [*(found or ()), (entry, finding)]
+        timed = False
+        for entry, part in learners:
+            entry.detector.learn(event, part, suspect=found is not None)
+            part.touched_us = at_us
+            timed = timed or entry.detector.has_timers
+        if found is not None:
+            trigger = trigger_of_event(event)
+            for entry, finding in found:
+                self._raise(subject, state, entry.rule, finding, event, at_us, trigger, event.order, out)
+        if timed or found is not None:
+            state.due_us = self.program.next_due(state)
+
+    def fire_due(self, subject: Subject, state: SubjectState, until_us: int, out: Published, *, count: bool) -> None:
+        """Fire every deadline up to and including `until_us`, each at its time: folds end first, then detectors speak."""
+        rules = self.program.rules
+        for _ in range(TIMERS_AT_ONE_DEADLINE_MAX):
+            due = state.due_us
+            if due > until_us:
+                break
+            order: OrderKey = (due, -1, -1, "")
+            for slot in sorted(slot for slot, fold in state.folds.items() if fold.end_us <= due):
+                self._end_fold(subject, state, slot, order, out)
+            for i in self.program.timed:
+                part = state.parts[i]
+                if part is None or rules[i].detector.due(part) != due:
+                    continue
+                for finding in rules[i].detector.on_time(due, part):
+                    self._on_timer(subject, state, i, finding, due, out, count=count)
+            state.due_us = self.program.next_due(state)
+        else:
+            raise DetectorError(f"timers of {subject[1]!r} do not move past their deadline; check on_time and due")
+        state.now_us = max(state.now_us, until_us)
+
+    def judge_late(self, subject: Subject, state: SubjectState, event: PlacedEvent) -> list[tuple[str, bytes]]:
+        """Judge an event beyond the lateness bound against settled `state`, which it does not change."""
+        alerts = []
+        for entry in self.program.table[event.kind]:
+            if not entry.judges or (entry.when is not None and not entry.when(event)):
+                continue
+            self.counts[entry.index].late += 1
+            part = state.parts[entry.index]
+            finding = entry.detector.judge_late(event, part) if part is not None else None
+            if finding is None or not entry.alerts or self._exempted(entry, event) is not None:
+                continue
+            fold = opened(entry.rule, subject, finding, event, event.at_us, trigger_of_event(event))
+            fold.late = True
+            alerts.append((f"{entry.rule.id}|{finding.key}", write(fold, entry.rule, self.program.by, subject)))
+        return alerts
+
+    def _heard(
+        self, entry: Entry, verdict: Finding | NearMiss | NotEvaluable, event: PlacedEvent, subject: Subject, *, count: bool
+    ) -> Finding | None:
+        """Count a verdict; the finding if it is one that alerts."""
+        counts = self.counts[entry.index]
+        if isinstance(verdict, NotEvaluable):
+            if count:
+                counts.not_evaluable[verdict.reason] += 1
+            return None
+        if isinstance(verdict, NearMiss):
+            if count:
+                counts.miss(verdict, event.at_us, event.id, event.user_label or subject[1])
+            return None
+        exempted = self._exempted(entry, event)
+        if count:
+            if exempted is not None:
+                counts.exempted[exempted] += 1
+            elif entry.alerts:
+                counts.fired += 1
+            else:
+                counts.shadowed += 1
+        return verdict if exempted is None and entry.alerts else None
+
+    @staticmethod
+    def _exempted(entry: Entry, event: PlacedEvent) -> str | None:
+        for exemption in entry.rule.exemptions:
+            if (exemption.until_us is None or event.at_us < exemption.until_us) and exemption.when(event):
+                return exemption.name
+        return None
+
+    def _on_timer(
+        self, subject: Subject, state: SubjectState, index: int, finding: Finding, due: int, out: Published, *, count: bool
+    ) -> None:
+        rule = self.program.rules[index]
+        alerts = rule.mode in {"alert", "enforce"}
+        if count:
+            self.counts[index].fired += alerts
+            self.counts[index].shadowed += not alerts
+        if alerts:
+            trigger = digest(rule.id, subject[1], str(due))
+            self._raise(subject, state, rule, finding, None, due, trigger, (due, -1, -1, ""), out)
+
+    def _raise(
+        self,
+        subject: Subject,
+        state: SubjectState,
+        rule: CompiledRule,
+        finding: Finding,
+        event: PlacedEvent | None,
+        at_us: int,
+        trigger: str,
+        order: OrderKey,
+        out: Published,
+    ) -> None:
+        slot = f"{rule.id}|{finding.key}"
+        fold = state.folds.get(slot)
+        if fold is None or fold.detector != rule.detector.kind:
+            fold = opened(rule, subject, finding, event, at_us, trigger)
+            if rule.fold_us > 0:
+                state.folds[slot] = fold
+        else:
+            fold_in(fold, rule, finding, event, at_us)
+        if is_notice_point(fold.count):
+            out[fold.alert_id] = (fold.alert_id, slot, order, write(fold, rule, self.program.by, subject))
+
+    def _end_fold(self, subject: Subject, state: SubjectState, slot: str, order: OrderKey, out: Published) -> None:
+        fold = state.folds.pop(slot)
+        rule = self.program.by_id.get(fold.rule_id)
+        # A rule that is no longer loaded cannot be asked for its sentence: its alert stays at its last notice point.
+        if rule is not None and fold.count != fold.published_count:
+            out[fold.alert_id] = (fold.alert_id, slot, order, write(fold, rule, self.program.by, subject))

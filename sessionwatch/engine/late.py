@@ -1,0 +1,398 @@
+"""The layer for late events: puts an event into its place, judges the recent ones again, publishes the difference.
+
+             settled state            recent events (kept)            head state
+    past ────────────────────┤ e1   e2        e3   e4 ├─────────▶ newest
+                             └ settle line = newest - bound
+
+The only place that knows of disorder. Below it everything is in order.
+"""
+
+from __future__ import annotations
+
+import bisect
+import zlib
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from models.events import OrderKey, PlacedEvent, fullness
+from models.instants import NEVER_US
+from sessionwatch.engine.counts import EngineCounts
+from sessionwatch.engine.folds import Subject
+from sessionwatch.engine.judgement import Judgement, Publication, Published
+from sessionwatch.engine.lateness import Lateness
+from sessionwatch.engine.notices import NoticeRecord, Tracked
+from sessionwatch.engine.program import Program, SubjectState
+from sessionwatch.errors import StateError
+
+RECENT_MAX: Final = 256
+"""Recent events kept for one subject; beyond it the oldest settle early, which is counted by rule."""
+RECENT_BYTES_MAX: Final = {"user": 16 * 1024, "session": 16 * 1024, "ip": 64 * 1024, "device": 64 * 1024}
+"""Bytes of recent events kept for one subject, as encoded."""
+SETTLE_AT: Final = 16
+"""Recent events past the line that settle together: settling one by one would decode the state each time."""
+RING_MAX: Final = 32
+"""Hashes of the last settled events, to tell a further copy from a late event."""
+LATE_TOLD_MAX: Final = 32
+"""Late alerts remembered for one subject, so that one burst is told once."""
+BLOB_SCHEMA: Final = 1
+_ZERO: Final[OrderKey] = (-NEVER_US, 0, 0, "")
+
+
+class LateSubject:
+    """One subject: settled state as bytes, recent events, the state at the head, and alerts that may still change."""
+
+    __slots__ = (
+        "capped", "head", "late_told", "newest_by_source", "newest_us", "recent", "ring", "settled", "settled_now_us",
+        "size", "sizes", "tracked", "until",
+    )  # fmt: skip
+
+    def __init__(self, head: SubjectState) -> None:
+        """A subject never met, whose state at the head is `head`."""
+        self.settled = b""
+        self.head = head
+        self.recent: list[PlacedEvent] = []
+        self.sizes: list[int] = []
+        self.size = 0
+        self.tracked: dict[str, Tracked] = {}
+        self.until: OrderKey = _ZERO
+        self.settled_now_us = -NEVER_US
+        self.newest_us = -NEVER_US
+        self.newest_by_source: dict[str, int] = {}
+        self.ring: list[int] = []
+        self.late_told: dict[str, int] = {}
+        self.capped = False
+
+
+class SubjectBlob(msgspec.Struct, array_like=True):
+    """A `LateSubject` as it is stored: all that is needed to go on elsewhere, in one entry."""
+
+    schema: int
+    pack: bytes
+    settled: bytes
+    head_now_us: int
+    recent: list[PlacedEvent]
+    tracked: list[Tracked]
+    until: OrderKey
+    settled_now_us: int
+    newest_us: int
+    newest_by_source: dict[str, int]
+    ring: list[int]
+    late_told: dict[str, int]
+    capped: bool
+
+
+class LateLane:
+    """One subject kind under disorder. Feed it events as they arrive, and the watermark; it returns notices.
+
+    `on_late` receives each event later than its bound. `recent_max` and `recent_bytes_max` are the cap.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        counts: EngineCounts,
+        lateness: Lateness,
+        *,
+        on_late: Callable[[PlacedEvent], None] | None = None,
+        recent_max: int = RECENT_MAX,
+        recent_bytes_max: int | None = None,
+    ) -> None:
+        """Run `program`, counting into `counts`."""
+        self.program = program
+        self.counts = counts
+        self.judgement = Judgement(program, counts)
+        self.lateness = lateness
+        self.subjects: dict[Subject, LateSubject] = {}
+        self.on_late = on_late
+        self.recent_max = recent_max
+        self.recent_bytes_max = recent_bytes_max or RECENT_BYTES_MAX[program.by]
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._offset = 0
+        self._n = 0
+        self._out: list[NoticeRecord] = []
+
+    def feed(self, subject: Subject, event: PlacedEvent, offset: int) -> list[NoticeRecord]:
+        """Take in one event of `subject` that arrived at `offset`; returns what is to be told, in order.
+
+        `offset` only rises, and is the first half of each notice's revision.
+        """
+        self._begin(offset)
+        s = self.subjects.get(subject)
+        if s is None:
+            s = self.subjects[subject] = LateSubject(self.program.new())
+        key = event.order
+        if key <= s.until or event.at_us < s.settled_now_us:
+            self._beyond_bound(subject, s, event)
+        elif (place := _copy_of(s.recent, event)) is not None:
+            self.counts.duplicates += 1
+            if fullness(event) > fullness(s.recent[place]):
+                self._drop(s, place, place + 1)
+                self._insert(s, event)
+                self._judge_again(subject, s, counted=None)
+        else:
+            self._in_time(subject, s, event)
+        return self._out
+
+    def advance(self, watermark_us: int, offset: int) -> list[NoticeRecord]:
+        """Nothing older than `watermark_us` will come any more: fire deadlines, settle subjects that are silent."""
+        self._begin(offset)
+        for subject, s in self.subjects.items():
+            if s.head.due_us <= watermark_us:
+                out: Published = {}
+                self.judgement.fire_due(subject, s.head, watermark_us, out, count=True)
+                self._tell(s, out)
+            if s.recent or s.tracked:
+                self._settle(subject, s, watermark_us, silent=True)
+        return self._out
+
+    def _begin(self, offset: int) -> None:
+        if offset != self._offset:
+            self._offset, self._n = offset, 0
+        self._out = []
+
+    def _in_time(self, subject: Subject, s: LateSubject, event: PlacedEvent) -> None:
+        in_order = (not s.recent or event.order > s.recent[-1].order) and event.at_us >= s.head.now_us
+        s.newest_us = max(s.newest_us, event.at_us)
+        newest = s.newest_by_source
+        newest[event.source] = max(newest.get(event.source, -NEVER_US), event.at_us)
+        line_us = s.newest_us - self.lateness.bound_us(newest, s.newest_us)
+        self.counts.events += 1
+        if in_order:
+            if s.recent and s.recent[-1].at_us <= line_us and s.head.now_us <= line_us:
+                self._settle_all(s)
+            self._insert(s, event, len(s.recent))
+            out: Published = {}
+            self.judgement.step(subject, s.head, event, out, count=True)
+            if out:
+                self._tell(s, out)
+        else:
+            self._insert(s, event)
+            s.head.now_us = max(s.head.now_us, event.at_us)
+            self._judge_again(subject, s, counted=event)
+        self._settle(subject, s, line_us, silent=False)
+
+    def _beyond_bound(self, subject: Subject, s: LateSubject, event: PlacedEvent) -> None:
+        if _hash(event) in s.ring:
+            self.counts.duplicates += 1
+            return
+        self.counts.events += 1
+        self.counts.late += 1
+        if self.on_late is not None:
+            self.on_late(event)
+        for slot, alert in self.judgement.judge_late(subject, self._settled_state(s), event):
+            fold_us = self.program.by_id[slot.partition("|")[0]].fold_us
+            told = s.late_told.get(slot)
+            if told is not None and abs(event.at_us - told) < fold_us:
+                continue
+            s.late_told[slot] = event.at_us
+            if len(s.late_told) > LATE_TOLD_MAX:
+                del s.late_told[min(s.late_told, key=lambda k: (s.late_told[k], k))]
+            self._notice("raised", alert)
+        _remember(s, event)
+
+    def _judge_again(self, subject: Subject, s: LateSubject, counted: PlacedEvent | None) -> None:
+        """Judge the recent events again from the settled state, and tell what differs from what was told."""
+        state = self._settled_state(s)
+        base = {fold.alert_id: fold.published for fold in state.folds.values()}
+        out: Published = {}
+        for event in s.recent:
+            self.judgement.step(subject, state, event, out, count=event is counted)
+        self.judgement.fire_due(subject, state, s.head.now_us, out, count=False)
+        s.head = state
+        gone: dict[str, list[Tracked]] = {}
+        for tracked in s.tracked.values():
+            if tracked.alert_id in out:
+                continue
+            settled = base.get(tracked.alert_id)
+            if settled is None:
+                gone.setdefault(tracked.slot, []).append(tracked)
+            elif settled != tracked.alert:
+                tracked.alert, tracked.order = settled, s.until
+                self._notice("updated", settled)
+        for tracked in (t for several in gone.values() for t in several if not t.withdrawn):
+            tracked.withdrawn = True
+            self._notice("withdrawn", tracked.alert)
+        self._tell(s, out, gone)
+
+    def _tell(self, s: LateSubject, out: Published, gone: dict[str, list[Tracked]] | None = None) -> None:
+        """Notices for what was published: raised, or updated where the alert was told before and differs now."""
+        for alert_id, publication in out.items():
+            tracked = s.tracked.get(alert_id)
+            if tracked is not None and not tracked.withdrawn:
+                tracked.order = publication[2]
+                if tracked.alert != publication[3]:
+                    tracked.alert = publication[3]
+                    self._notice("updated", tracked.alert)
+                continue
+            if gone is None:
+                gone = _withdrawn(s)
+            self._raise(s, publication, gone)
+
+    def _raise(self, s: LateSubject, publication: Publication, gone: dict[str, list[Tracked]]) -> None:
+        alert_id, slot, order, alert = publication
+        fold_us = self.program.by_id[slot.partition("|")[0]].fold_us
+        before = [t for t in gone.get(slot, ()) if t.alert_id != alert_id and abs(_at(t) - order[0]) <= fold_us]
+        taken = before[0] if before else None
+        mine = s.tracked.get(alert_id)
+        chain = taken.chain if taken is not None else mine.chain if mine is not None else alert_id
+        s.tracked[alert_id] = Tracked(alert_id, slot, order, chain, alert)
+        if taken is not None:
+            gone[slot].remove(taken)
+        self._notice("raised", alert, taken.alert_id if taken is not None else None)
+
+    def _notice(self, change: str, alert: bytes, supersedes: str | None = None) -> None:
+        self._n += 1
+        self._out.append(NoticeRecord(change, (self._offset, self._n), msgspec.Raw(alert), supersedes))  # type: ignore[arg-type]  # the callers write literals
+
+    def _insert(self, s: LateSubject, event: PlacedEvent, place: int | None = None) -> None:
+        if place is None:
+            place = bisect.bisect(s.recent, event.order, key=lambda e: e.order)
+        size = len(self._encode(event))
+        s.recent.insert(place, event)
+        s.sizes.insert(place, size)
+        s.size += size
+
+    @staticmethod
+    def _drop(s: LateSubject, start: int, stop: int) -> None:
+        s.size -= sum(s.sizes[start:stop])
+        del s.recent[start:stop], s.sizes[start:stop]
+
+    def _settled_state(self, s: LateSubject) -> SubjectState:
+        return self.program.decode(s.settled) if s.settled else self.program.new()
+
+    def _settle_all(self, s: LateSubject) -> None:
+        """The common case: everything recent lies behind the line, so the head is the settled state."""
+        s.settled = self.program.encode(s.head)
+        s.until = s.recent[-1].order
+        s.settled_now_us = s.head.now_us
+        for event in s.recent[-RING_MAX:]:
+            _remember(s, event)
+        self._drop(s, 0, len(s.recent))
+        if s.tracked:
+            self._resolve(s, s.head)
+
+    def _settle(self, subject: Subject, s: LateSubject, line_us: int, *, silent: bool) -> None:
+        """Settle what lies behind `line_us`, in groups, and what the cap leaves no room for."""
+        behind = bisect.bisect_right(s.recent, line_us, key=lambda e: e.at_us)
+        over = self._over_cap(s)
+        if silent and behind == len(s.recent) and s.head.now_us <= line_us:
+            if s.recent:
+                self._settle_all(s)
+            elif s.settled_now_us < s.head.now_us:
+                s.settled, s.settled_now_us = self.program.encode(s.head), s.head.now_us
+                self._resolve(s, s.head)
+            return
+        if not over and behind < SETTLE_AT and not (silent and behind):
+            return
+        for event in s.recent[behind:over]:
+            self._count_capped(s, event)
+        count = max(behind, over)
+        state = self._settled_state(s)
+        ignored: Published = {}
+        for event in s.recent[:count]:
+            self.judgement.step(subject, state, event, ignored, count=False)
+            _remember(s, event)
+        s.until = s.recent[count - 1].order
+        s.settled, s.settled_now_us = self.program.encode(state), state.now_us
+        self._drop(s, 0, count)
+        self._resolve(s, state)
+
+    def _over_cap(self, s: LateSubject) -> int:
+        """How many of the oldest recent events must settle early."""
+        over = max(0, len(s.recent) - self.recent_max)
+        if not over and s.size <= self.recent_bytes_max:
+            return 0
+        size = s.size - sum(s.sizes[:over])
+        while size > self.recent_bytes_max and over < len(s.recent) - 1:
+            size -= s.sizes[over]
+            over += 1
+        return over
+
+    def _count_capped(self, s: LateSubject, event: PlacedEvent) -> None:
+        s.capped = True
+        for entry in self.program.table[event.kind]:
+            if entry.when is None or entry.when(event):
+                self.judgement.counts[entry.index].capped += 1
+
+    def _resolve(self, s: LateSubject, settled: SubjectState) -> None:
+        """Tell, and stop following, the alerts that no event to come can change."""
+        still_open = {fold.alert_id for fold in settled.folds.values()}
+        mark = max(s.until, (s.settled_now_us, -1, -1, "\U0010ffff"))
+        for tracked in [t for t in s.tracked.values() if t.order <= mark and t.alert_id not in still_open]:
+            if not tracked.withdrawn:
+                self._notice("resolved", tracked.alert)
+            del s.tracked[tracked.alert_id]
+
+    def blob(self, subject: Subject) -> bytes:
+        """All that is kept of `subject`, as one entry of a store."""
+        s = self.subjects[subject]
+        return msgspec.msgpack.encode(
+            SubjectBlob(
+                BLOB_SCHEMA, self.program.pack, s.settled, s.head.now_us, s.recent, list(s.tracked.values()), s.until,
+                s.settled_now_us, s.newest_us, s.newest_by_source, s.ring, s.late_told, s.capped,
+            )
+        )  # fmt: skip
+
+    def restore(self, subject: Subject, data: bytes) -> None:
+        """Go on with `subject` from its blob.
+
+        Under another pack its recent events settle as they are: nothing is judged again, nothing is told of them.
+        Raises: StateError where the blob is of a newer schema or cut short.
+        """
+        try:
+            blob = msgspec.msgpack.decode(data, type=SubjectBlob)
+        except msgspec.DecodeError as error:
+            raise StateError(f"the blob of {subject[1]!r} cannot be read: {error}; restore an older one") from error
+        if blob.schema > BLOB_SCHEMA:
+            raise StateError(f"the blob of {subject[1]!r} has schema {blob.schema}, this engine reads {BLOB_SCHEMA}; upgrade")
+        s = LateSubject(self.program.new())
+        s.settled, s.recent, s.until, s.settled_now_us = blob.settled, blob.recent, blob.until, blob.settled_now_us
+        s.sizes = [len(self._encode(event)) for event in blob.recent]
+        s.size = sum(s.sizes)
+        s.tracked = {tracked.alert_id: tracked for tracked in blob.tracked}
+        s.newest_us, s.newest_by_source, s.ring = blob.newest_us, blob.newest_by_source, blob.ring
+        s.late_told, s.capped = blob.late_told, blob.capped
+        head = self._settled_state(s)
+        again: Published = {}
+        for event in s.recent:
+            self.judgement.step(subject, head, event, again, count=False)
+        if blob.head_now_us > head.now_us:
+            self.judgement.fire_due(subject, head, blob.head_now_us, again, count=False)
+        s.head = head
+        if blob.pack != self.program.pack and s.recent:
+            self._settle_all(s)
+        self.subjects[subject] = s
+
+
+def _copy_of(recent: list[PlacedEvent], event: PlacedEvent) -> int | None:
+    """Where in `recent` a copy of `event` stands: the same id and the same time."""
+    place = bisect.bisect_left(recent, event.at_us, key=lambda e: e.at_us)
+    while place < len(recent) and recent[place].at_us == event.at_us:
+        if recent[place].id == event.id:
+            return place
+        place += 1
+    return None
+
+
+def _hash(event: PlacedEvent) -> int:
+    return zlib.crc32(event.id.encode()) << 32 | (event.at_us & 0xFFFFFFFF)
+
+
+def _remember(s: LateSubject, event: PlacedEvent) -> None:
+    s.ring.append(_hash(event))
+    if len(s.ring) > RING_MAX:
+        del s.ring[0]
+
+
+def _withdrawn(s: LateSubject) -> dict[str, list[Tracked]]:
+    gone: dict[str, list[Tracked]] = {}
+    for tracked in s.tracked.values():
+        if tracked.withdrawn:
+            gone.setdefault(tracked.slot, []).append(tracked)
+    return gone
+
+
+def _at(tracked: Tracked) -> int:
+    return tracked.order[0]

@@ -1,0 +1,155 @@
+"""A ruleset compiled for one subject kind: a dispatch table per event kind, and the codec of a subject's state."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from detectors.detector import BucketDetector, Detector, DetectorState
+from models.events import KINDS, EventKind
+from models.findings import By
+from models.instants import NEVER_US
+from sessionwatch.engine.folds import Fold
+from sessionwatch.errors import DetectorError, StateError
+from sessionwatch.ruleset.compiled import CompiledRule, Predicate, Ruleset
+
+STATE_SCHEMA: Final = 1
+"""The schema of encoded state. Newer bytes are refused rather than guessed at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One rule's interest in one event kind: judged where `when` holds, else only heard where `hears`."""
+
+    index: int
+    rule: CompiledRule
+    detector: Detector[Any, Any]
+    when: Predicate | None
+    judges: bool
+    hears: bool
+    alerts: bool
+    keep_us: int
+    new_state: type[DetectorState]
+
+
+class SubjectState:
+    """All that is known of one subject, in order up to `now_us`: a part for each rule, open folds, the next deadline."""
+
+    __slots__ = ("due_us", "folds", "now_us", "parts")
+
+    def __init__(self, parts: list[Any], folds: dict[str, Fold], now_us: int, due_us: int) -> None:
+        """Hold the parts, one for each rule of the program, None where a rule has met nothing yet."""
+        self.parts = parts
+        self.folds = folds
+        self.now_us = now_us
+        self.due_us = due_us
+
+
+class Program:
+    """The rules of one subject kind, ready to run. Holds no subject's data."""
+
+    def __init__(self, ruleset: Ruleset, by: By) -> None:
+        """Compile the rules `by` this subject kind.
+
+        Raises: DetectorError where two rules' state would share a tag.
+        """
+        self.by = by
+        self.rules = tuple(rule for rule in ruleset.rules if rule.by == by and rule.mode != "off")
+        self.table = {kind: _entries(self.rules, kind) for kind in KINDS}
+        self.timed = tuple(i for i, rule in enumerate(self.rules) if rule.detector.has_timers)
+        self.tags = tuple(_tag(rule) for rule in self.rules)
+        if len(set(self.tags)) != len(self.tags):
+            raise DetectorError(f"two rules by {by} share a state tag; rename one of {[rule.id for rule in self.rules]}")
+        self.pack = hashlib.blake2b("".join([r.id + r.version for r in self.rules]).encode(), digest_size=6).digest()
+        self.by_id = {rule.id: rule for rule in self.rules}
+        self._parts_type = _parts_type(self.tags, [rule.detector.State for rule in self.rules])
+        encoded = msgspec.defstruct(
+            "EncodedState",
+            [("schema", int), ("parts", self._parts_type), ("folds", dict[str, Fold]), ("now_us", int)],
+            array_like=True,
+        )
+        self._encoded: Any = encoded
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(encoded).decode
+
+    def new(self) -> SubjectState:
+        """The state of a subject never met."""
+        return SubjectState([None] * len(self.rules), {}, -NEVER_US, NEVER_US)
+
+    def encode(self, state: SubjectState) -> bytes:
+        """State to bytes; each rule's part under its tag, so that other rules can read what is still theirs."""
+        parts = self._parts_type(*state.parts)
+        return self._encode(self._encoded(STATE_SCHEMA, parts, state.folds, state.now_us))
+
+    def decode(self, data: bytes) -> SubjectState:
+        """Bytes to state; parts of unknown tags are left out, rules without a part start anew.
+
+        Raises: StateError where the bytes are of a newer schema or cut short.
+        """
+        try:
+            found = self._decode(data)
+        except msgspec.DecodeError as error:
+            raise StateError(f"state of a subject by {self.by} cannot be read: {error}; restore an older snapshot") from error
+        if found.schema > STATE_SCHEMA:
+            raise StateError(f"state has schema {found.schema}, this engine reads up to {STATE_SCHEMA}; upgrade it first")
+        state = SubjectState(list(msgspec.structs.astuple(found.parts)), found.folds, found.now_us, NEVER_US)
+        state.due_us = self.next_due(state)
+        return state
+
+    def next_due(self, state: SubjectState) -> int:
+        """The earliest deadline: a fold's end or a detector's timer."""
+        due = min((fold.end_us for fold in state.folds.values()), default=NEVER_US)
+        for i in self.timed:
+            part = state.parts[i]
+            if part is not None and (at := self.rules[i].detector.due(part)) is not None and at < due:
+                due = at
+        return due
+
+
+class BucketProgram:
+    """The rules by tenant: each judges closed buckets of event time."""
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        """Compile the rules by tenant.
+
+        Raises: DetectorError where a detector cannot judge buckets.
+        """
+        self.rules = tuple(rule for rule in ruleset.rules if rule.by == "tenant" and rule.mode != "off")
+        for rule in self.rules:
+            if not isinstance(rule.detector, BucketDetector):
+                raise DetectorError(f"rule {rule.id}: detector {rule.detector.kind} cannot judge by tenant")
+        self.table = {kind: tuple((i, r) for i, r in enumerate(self.rules) if kind in r.kinds) for kind in KINDS}
+
+
+def _entries(rules: Sequence[CompiledRule], kind: EventKind) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(
+            index=i,
+            rule=rule,
+            detector=rule.detector,
+            when=rule.when,
+            judges=kind in rule.kinds,
+            hears=kind in rule.detector.hears,
+            alerts=rule.mode in {"alert", "enforce"},
+            keep_us=rule.detector.keep_us,
+            new_state=rule.detector.State,
+        )
+        for i, rule in enumerate(rules)
+        if kind in rule.kinds or kind in rule.detector.hears
+    )
+
+
+def _tag(rule: CompiledRule) -> str:
+    meaning = f"{rule.id}|{rule.definition}|{rule.detector.kind}|{rule.detector.state_version}"
+    return base64.b64encode(hashlib.blake2b(meaning.encode(), digest_size=6).digest()).decode()
+
+
+def _parts_type(tags: Sequence[str], states: Sequence[type[DetectorState]]) -> Any:
+    names = [f"part_{i}" for i in range(len(tags))]
+    fields: list[tuple[str, Any, Any]] = [(n, state | None, None) for n, state in zip(names, states, strict=True)]
+    return msgspec.defstruct("Parts", fields, rename=dict(zip(names, tags, strict=True)), omit_defaults=True)
