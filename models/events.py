@@ -121,7 +121,7 @@ class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
         return (to_us(self.at), self.sequence, KIND_RANK[self.kind], self.id)
 
 
-class PlacedEvent(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class PlacedEvent(msgspec.Struct, frozen=True, array_like=True):
     """A `SessionEvent` with its place, as detectors see it: instants in integer microseconds, every field present.
 
     `network` is the key of the address: an IPv4 address as it is, an IPv6 address as its /64 prefix; empty where
