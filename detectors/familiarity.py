@@ -1,0 +1,103 @@
+"""What is known of a subject, and what is kept aside until somebody vouches for it.
+
+A value seen in a flagged event is no evidence of normality. It stays aside, bounded, until MFA passed from the same
+session, address or device, an analyst's verdict, or long enough without objection (`accept_after`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, TypeVar
+
+import msgspec
+
+from models.events import EventKind, PlacedEvent
+
+Seen = dict[str, tuple[int, int]]
+"""Value to (first seen, last seen), in microseconds. First seen 0: somebody vouched for it."""
+
+VOUCHING: Final[frozenset[EventKind]] = frozenset({"mfa_result", "verdict"})
+"""Kinds that may make known what was kept aside; a detector that keeps anything aside hears them."""
+
+BENIGN: Final = "benign"
+"""The `action` of a `verdict` event that says: this was the person. Any other verdict makes nothing known."""
+
+ASIDE_MAX: Final = 8
+"""Suspects kept aside for a subject; the oldest go first."""
+
+
+class Suspect(msgspec.Struct, array_like=True, frozen=True):
+    """One flagged event, kept aside: enough to be vouched for. `values` are what it would have taught."""
+
+    at_us: int
+    event: str
+    session: str = ""
+    network: str = ""
+    device: str = ""
+    values: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, event: PlacedEvent, values: tuple[str, ...] = ()) -> Suspect:
+        """`event` with what it would have taught."""
+        return cls(event.at_us, event.id, event.session, event.network, event.device, values)
+
+
+A = TypeVar("A", bound=Suspect)
+
+
+def vouches(event: PlacedEvent) -> bool:
+    """Whether `event` can vouch at all: MFA that passed, or a verdict of `BENIGN`."""
+    if event.kind == "mfa_result":
+        return event.outcome == "success"
+    return event.kind == "verdict" and event.action == BENIGN
+
+
+def vouched_by(event: PlacedEvent, suspect: Suspect) -> bool:
+    """Whether `event`, which vouches, speaks of `suspect`: the same session, address or device, or the event itself."""
+    return (
+        (event.session != "" and event.session == suspect.session)
+        or (event.network != "" and event.network == suspect.network)
+        or (event.device != "" and event.device == suspect.device)
+        or (event.kind == "verdict" and event.target != "" and event.target == suspect.event)
+    )
+
+
+def put_aside(aside: list[A], suspect: A) -> None:
+    """Keep `suspect` aside, within `ASIDE_MAX`."""
+    aside.append(suspect)
+    if len(aside) > ASIDE_MAX:
+        del aside[0]
+
+
+def released(aside: list[A], event: PlacedEvent, accept_after_us: int, *, suspect: bool) -> list[A]:
+    """Take out of `aside` what `event` makes known, oldest first: by its age, or because `event` vouches for it.
+
+    An event that is itself suspect vouches for nothing: approving the thief's push is no proof.
+    """
+    if not aside:
+        return []
+    speaks = not suspect and event.kind in VOUCHING and vouches(event)
+    line_us = event.at_us - accept_after_us
+    free = [one for one in aside if one.at_us <= line_us or (speaks and vouched_by(event, one))]
+    if free:
+        aside[:] = [one for one in aside if one not in free]
+    return free
+
+
+def see(seen: Seen, value: str, at_us: int, most: int, *, since_us: int | None = None) -> None:
+    """Note `value` as seen at `at_us`; known since `since_us` where given. Beyond `most` the longest unseen goes."""
+    known = seen.get(value)
+    first_us = at_us if since_us is None else since_us
+    seen[value] = (first_us if known is None else min(known[0], first_us), at_us)
+    if len(seen) > most:
+        del seen[min(seen, key=lambda each: (seen[each][1], each))]
+
+
+def familiar(seen: Seen, values: Iterable[str], by_us: int) -> bool:
+    """Whether any of `values` was already known at `by_us`."""
+    return any(value in seen and seen[value][0] <= by_us for value in values)
+
+
+def has_history(seen: Seen, by_us: int) -> bool:
+    """Whether anything at all was already known at `by_us`; without it nobody can be called unfamiliar."""
+    return any(first_us <= by_us for first_us, _ in seen.values())
