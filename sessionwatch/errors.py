@@ -25,6 +25,23 @@ class AmbiguousFormatError(InputError):
     """The first records fit several formats equally well. Name one of the listed candidates with `--format`."""
 
 
+class BadRecordError(SessionwatchError):
+    """One record cannot be read. It goes to the dead letter with `reason`, and the run goes on; look at it there.
+
+    `reason` is a short snake_case word that is counted. `detail` says where in the record, and quotes nothing of it.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        """Hold both."""
+        self.reason = reason
+        self.detail = detail
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+
+
+class DeadLetterError(SessionwatchError):
+    """The dead letter cannot be written, so going on would lose records. Make room, or name another file."""
+
+
 class DatabaseError(SessionwatchError):
     """A geo database cannot be used: missing, broken, truncated, or of the wrong type. Replace the file."""
 

@@ -1,0 +1,1 @@
+"""From PATHs to records with positions: which files, how they are packed, how records stand in them."""
