@@ -1,4 +1,4 @@
-"""A replay: sorted events through an engine that is handed in, in batches, and the alerts at their last notice point."""
+"""A replay: sorted events in batches through an engine that is handed in; alerts at their last notice point out."""
 
 from __future__ import annotations
 

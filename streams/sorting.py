@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Self
 
 import msgspec
 
@@ -38,7 +38,7 @@ class EventSorter:
         self._parent = directory
         self._directory: tempfile.TemporaryDirectory[str] | None = None
 
-    def __enter__(self) -> EventSorter:
+    def __enter__(self) -> Self:
         """Begin."""
         return self
 

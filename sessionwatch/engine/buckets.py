@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from detectors.detector import BucketDetector
 from models.events import OrderKey, PlacedEvent
 from sessionwatch.engine.counts import EngineCounts, RuleCounts
 from sessionwatch.engine.folds import Subject, digest, opened, trigger_of_event, write
@@ -20,7 +19,10 @@ Owns = Callable[[Subject], bool]
 
 
 class BucketState(msgspec.Struct, array_like=True):
-    """What is open: rule id, tenant, start of the bucket, and the detector's encoded state, with the events seen where copies may come; and how far is closed."""
+    """How far is closed, and what is open.
+
+    Each open bucket: rule id, tenant, start, the detector's encoded state, and the events seen where copies may come.
+    """
 
     closed_us: int
     open: list[tuple[str, str, int, bytes, list[bytes]]]
@@ -50,8 +52,7 @@ class Buckets:
                 continue
             if self.owns is not None and not self.owns((event.tenant, "")):
                 continue
-            detector = rule.detector
-            assert isinstance(detector, BucketDetector)
+            detector = self.program.detectors[index]
             start_us = event.at_us - event.at_us % detector.bucket_us
             if start_us + detector.bucket_us <= self.closed_us:
                 self.counts[index].late += 1
@@ -94,16 +95,12 @@ class Buckets:
             self._close(index, tenant, start_us, end_us, out)
 
     def _length(self, index: int) -> int:
-        detector = self.program.rules[index].detector
-        assert isinstance(detector, BucketDetector)
-        return detector.bucket_us
+        return self.program.detectors[index].bucket_us
 
     def _close(self, index: int, tenant: str, start_us: int, end_us: int, out: Published) -> None:
         rule = self.program.rules[index]
-        detector = rule.detector
-        assert isinstance(detector, BucketDetector)
         self._seen.pop((index, tenant, start_us), None)
-        finding = detector.close(start_us, self._open.pop((index, tenant, start_us)))
+        finding = self.program.detectors[index].close(start_us, self._open.pop((index, tenant, start_us)))
         if finding is None:
             return
         alerts = rule.mode in {"alert", "enforce"}
@@ -114,14 +111,15 @@ class Buckets:
             fold = opened(rule, subject, finding, None, start_us, digest(rule.id, tenant, str(start_us)))
             fold.last_us = end_us
             order: OrderKey = (end_us, -1, -1, "")
-            out[fold.alert_id] = (fold.alert_id, f"{rule.id}|{finding.key}", order, write(fold, rule, "tenant", subject))
+            alert = write(fold, rule, "tenant", subject)
+            out[fold.alert_id] = (fold.alert_id, f"{rule.id}|{finding.key}", order, alert)
 
     def snapshot(self) -> BucketState:
         """What is open, as plain data."""
         encode = msgspec.msgpack.encode
         opened_now = [
-            (self.program.rules[i].id, tenant, start_us, encode(state), sorted(self._seen.get((i, tenant, start_us), ())))
-            for (i, tenant, start_us), state in sorted(self._open.items(), key=lambda item: item[0])
+            (self.program.rules[key[0]].id, key[1], key[2], encode(state), sorted(self._seen.get(key, ())))
+            for key, state in sorted(self._open.items(), key=lambda item: item[0])
         ]
         return BucketState(self.closed_us, opened_now)
 

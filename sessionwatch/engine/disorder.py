@@ -60,7 +60,7 @@ class DisorderEngine:
         self.watermark_us = -NEVER_US
 
     def feed(self, events: Iterable[SessionEvent], offset: int) -> list[NoticeRecord]:
-        """Take in events in the order they arrived, the first at `offset`, each next one at the next; tell what changed."""
+        """Take in events as they arrived, the first at `offset`, each next one at the next; tell what changed."""
         notices: list[NoticeRecord] = []
         for place, event in enumerate(events, offset):
             placed = self.locator.locate(event)
@@ -88,7 +88,8 @@ class DisorderEngine:
         out: Published = {}
         self.buckets.close_until(self.watermark_us, out)
         notices += [
-            NoticeRecord("raised", (offset, n), msgspec.Raw(alert)) for n, (_, _, _, alert) in enumerate(out.values(), 1)
+            NoticeRecord("raised", (offset, n), msgspec.Raw(alert))
+            for n, (_, _, _, alert) in enumerate(out.values(), 1)
         ]
         return notices
 
@@ -98,8 +99,9 @@ class DisorderEngine:
 
     def snapshot(self) -> bytes:
         """The whole engine as bytes, between two events. Counters are not part of it."""
-        subjects = {
-            lane.program.by: [(*subject, lane.blob(subject)) for subject in sorted(lane.subjects)] for lane in self.lanes
+        subjects: dict[str, list[tuple[str, str, bytes]]] = {
+            lane.program.by: [(*subject, lane.blob(subject)) for subject in sorted(lane.subjects)]
+            for lane in self.lanes
         }
         return msgspec.msgpack.encode(
             DisorderSnapshot(

@@ -139,8 +139,10 @@ class Engine:
 
     def snapshot(self) -> bytes:
         """The whole engine as bytes, between two events. Counters are not part of it."""
-        subjects = {
-            lane.program.by: [(*subject, lane.program.encode(state)) for subject, state in sorted(lane.subjects.items())]
+        subjects: dict[str, list[tuple[str, str, bytes]]] = {
+            lane.program.by: [
+                (*subject, lane.program.encode(state)) for subject, state in sorted(lane.subjects.items())
+            ]
             for lane in self.lanes
         }
         return msgspec.msgpack.encode(

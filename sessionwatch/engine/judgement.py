@@ -5,7 +5,7 @@ Nothing here knows of lateness, of other subjects, of the clock, or of where eve
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from models.events import OrderKey, PlacedEvent
 from models.findings import Finding, NearMiss, NotEvaluable
@@ -32,6 +32,15 @@ Publication = tuple[str, str, OrderKey, bytes]
 Published = dict[str, Publication]
 
 
+class Moment(NamedTuple):
+    """When and by what something was found: `event` is None where it was a timer."""
+
+    event: PlacedEvent | None
+    at_us: int
+    trigger: str
+    order: OrderKey
+
+
 class Judgement:
     """Runs a program over one subject's events at a time. Holds counters, no subject's data."""
 
@@ -40,7 +49,9 @@ class Judgement:
         self.program = program
         self.counts = [counts.rules.setdefault(rule.id, RuleCounts()) for rule in program.rules]
 
-    def step(self, subject: Subject, state: SubjectState, event: PlacedEvent, out: Published, *, count: bool) -> None:
+    def step(  # noqa: C901  # one event's whole path: a call for each part would cost more than the part
+        self, subject: Subject, state: SubjectState, event: PlacedEvent, out: Published, *, count: bool
+    ) -> None:
         """Let `event` happen to `subject`: `state` moves on, alerts that reach a notice point go to `out`.
 
         `count` is False when the event is judged again, so that counters hold each event once.
@@ -48,8 +59,7 @@ class Judgement:
         at_us = event.at_us
         if state.due_us <= at_us:
             self.fire_due(subject, state, at_us, out, count=count)
-        if at_us > state.now_us:
-            state.now_us = at_us
+        state.now_us = max(state.now_us, at_us)
         entries = self.program.table[event.kind]
         if not entries:
             return
@@ -77,14 +87,14 @@ class Judgement:
             part.touched_us = at_us
             timed = timed or entry.detector.has_timers
         if found is not None:
-            trigger = trigger_of_event(event)
+            moment = Moment(event, at_us, trigger_of_event(event), event.order)
             for entry, finding in found:
-                self._raise(subject, state, entry.rule, finding, event, at_us, trigger, event.order, out)
+                self._raise(subject, state, entry.rule, finding, moment, out)
         if timed or found is not None:
             state.due_us = self.program.next_due(state)
 
     def fire_due(self, subject: Subject, state: SubjectState, until_us: int, out: Published, *, count: bool) -> None:
-        """Fire every deadline up to and including `until_us`, each at its time: folds end first, then detectors speak."""
+        """Fire every deadline up to and including `until_us`, each at its time: folds end, then detectors speak."""
         rules = self.program.rules
         for _ in range(TIMERS_AT_ONE_DEADLINE_MAX):
             due = state.due_us
@@ -121,7 +131,13 @@ class Judgement:
         return alerts
 
     def _heard(
-        self, entry: Entry, verdict: Finding | NearMiss | NotEvaluable, event: PlacedEvent, subject: Subject, *, count: bool
+        self,
+        entry: Entry,
+        verdict: Finding | NearMiss | NotEvaluable,
+        event: PlacedEvent,
+        subject: Subject,
+        *,
+        count: bool,
     ) -> Finding | None:
         """Count a verdict; the finding if it is one that alerts."""
         counts = self.counts[entry.index]
@@ -151,7 +167,15 @@ class Judgement:
         return None
 
     def _on_timer(
-        self, subject: Subject, state: SubjectState, index: int, finding: Finding, due: int, out: Published, *, count: bool
+        self,
+        subject: Subject,
+        state: SubjectState,
+        index: int,
+        finding: Finding,
+        due: int,
+        out: Published,
+        *,
+        count: bool,
     ) -> None:
         rule = self.program.rules[index]
         alerts = rule.mode in {"alert", "enforce"}
@@ -159,8 +183,8 @@ class Judgement:
             self.counts[index].fired += alerts
             self.counts[index].shadowed += not alerts
         if alerts:
-            trigger = digest(rule.id, subject[1], str(due))
-            self._raise(subject, state, rule, finding, None, due, trigger, (due, -1, -1, ""), out)
+            moment = Moment(None, due, digest(rule.id, subject[1], str(due)), (due, -1, -1, ""))
+            self._raise(subject, state, rule, finding, moment, out)
 
     def _raise(
         self,
@@ -168,22 +192,19 @@ class Judgement:
         state: SubjectState,
         rule: CompiledRule,
         finding: Finding,
-        event: PlacedEvent | None,
-        at_us: int,
-        trigger: str,
-        order: OrderKey,
+        moment: Moment,
         out: Published,
     ) -> None:
         slot = f"{rule.id}|{finding.key}"
         fold = state.folds.get(slot)
         if fold is None or fold.detector != rule.detector.kind:
-            fold = opened(rule, subject, finding, event, at_us, trigger)
+            fold = opened(rule, subject, finding, moment.event, moment.at_us, moment.trigger)
             if rule.fold_us > 0:
                 state.folds[slot] = fold
         else:
-            fold_in(fold, rule, finding, event, at_us)
+            fold_in(fold, rule, finding, moment.event, moment.at_us)
         if is_notice_point(fold.count):
-            out[fold.alert_id] = (fold.alert_id, slot, order, write(fold, rule, self.program.by, subject))
+            out[fold.alert_id] = (fold.alert_id, slot, moment.order, write(fold, rule, self.program.by, subject))
 
     def _end_fold(self, subject: Subject, state: SubjectState, slot: str, order: OrderKey, out: Published) -> None:
         fold = state.folds.pop(slot)

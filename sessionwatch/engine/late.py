@@ -346,7 +346,7 @@ class LateLane:
         except msgspec.DecodeError as error:
             raise StateError(f"the blob of {subject[1]!r} cannot be read: {error}; restore an older one") from error
         if blob.schema > BLOB_SCHEMA:
-            raise StateError(f"the blob of {subject[1]!r} has schema {blob.schema}, this engine reads {BLOB_SCHEMA}; upgrade")
+            raise StateError(f"the blob of {subject[1]!r} has schema {blob.schema}, not {BLOB_SCHEMA}; upgrade first")
         s = LateSubject(self.program.new())
         s.settled, s.recent, s.until, s.settled_now_us = blob.settled, blob.recent, blob.until, blob.settled_now_us
         s.sizes = [len(self._encode(event)) for event in blob.recent]

@@ -38,7 +38,7 @@ class Entry:
 
 
 class SubjectState:
-    """All that is known of one subject, in order up to `now_us`: a part for each rule, open folds, the next deadline."""
+    """All that is known of one subject up to `now_us`: a part for each rule, open folds, the next deadline."""
 
     __slots__ = ("due_us", "folds", "now_us", "parts")
 
@@ -64,8 +64,11 @@ class Program:
         self.timed = tuple(i for i, rule in enumerate(self.rules) if rule.detector.has_timers)
         self.tags = tuple(_tag(rule) for rule in self.rules)
         if len(set(self.tags)) != len(self.tags):
-            raise DetectorError(f"two rules by {by} share a state tag; rename one of {[rule.id for rule in self.rules]}")
-        self.pack = hashlib.blake2b("".join([r.id + r.version for r in self.rules]).encode(), digest_size=6).digest()
+            raise DetectorError(
+                f"two rules by {by} share a state tag; rename one of {[rule.id for rule in self.rules]}"
+            )
+        versions = "".join(rule.id + rule.version for rule in self.rules)
+        self.pack = hashlib.blake2b(versions.encode(), digest_size=6).digest()
         self.by_id = {rule.id: rule for rule in self.rules}
         self._parts_type = _parts_type(self.tags, [rule.detector.State for rule in self.rules])
         encoded = msgspec.defstruct(
@@ -75,7 +78,8 @@ class Program:
         )
         self._encoded: Any = encoded
         self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder(encoded).decode
+        decoder: Any = msgspec.msgpack.Decoder(encoded)
+        self._decode = decoder.decode
 
     def new(self) -> SubjectState:
         """The state of a subject never met."""
@@ -94,9 +98,11 @@ class Program:
         try:
             found = self._decode(data)
         except msgspec.DecodeError as error:
-            raise StateError(f"state of a subject by {self.by} cannot be read: {error}; restore an older snapshot") from error
+            message = f"state of a subject by {self.by} cannot be read: {error}; restore an older snapshot"
+            raise StateError(message) from error
         if found.schema > STATE_SCHEMA:
-            raise StateError(f"state has schema {found.schema}, this engine reads up to {STATE_SCHEMA}; upgrade it first")
+            message = f"state has schema {found.schema}, this engine reads up to {STATE_SCHEMA}; upgrade it first"
+            raise StateError(message)
         state = SubjectState(list(msgspec.structs.astuple(found.parts)), found.folds, found.now_us, NEVER_US)
         state.due_us = self.next_due(state)
         return state
@@ -120,10 +126,14 @@ class BucketProgram:
         Raises: DetectorError where a detector cannot judge buckets.
         """
         self.rules = tuple(rule for rule in ruleset.rules if rule.by == "tenant" and rule.mode != "off")
-        for rule in self.rules:
-            if not isinstance(rule.detector, BucketDetector):
-                raise DetectorError(f"rule {rule.id}: detector {rule.detector.kind} cannot judge by tenant")
+        self.detectors = tuple(_bucket_detector(rule) for rule in self.rules)
         self.table = {kind: tuple((i, r) for i, r in enumerate(self.rules) if kind in r.kinds) for kind in KINDS}
+
+
+def _bucket_detector(rule: CompiledRule) -> BucketDetector:
+    if not isinstance(rule.detector, BucketDetector):
+        raise DetectorError(f"rule {rule.id}: detector {rule.detector.kind} cannot judge by tenant; judge by user")
+    return rule.detector
 
 
 def _entries(rules: Sequence[CompiledRule], kind: EventKind) -> tuple[Entry, ...]:

@@ -1,0 +1,1 @@
+"""Properties: what holds for any events, in any order of arrival."""

@@ -78,7 +78,7 @@ class NewDevice(Detector[NoParams, "NewDevice.State"]):
         """Devices seen."""
 
         first_us: int = 0
-        seen: dict[str, int] = {}
+        seen: dict[str, int] = msgspec.field(default_factory=dict)
 
     def judge(self, event: PlacedEvent, state: State) -> Verdict:
         """Unseen."""
@@ -109,7 +109,7 @@ class Export(Detector[NoParams, "Export.State"]):
     class State(DetectorState):
         """The window."""
 
-        ring: list[tuple[int, int]] = []
+        ring: list[tuple[int, int]] = msgspec.field(default_factory=list)
 
     def judge(self, event: PlacedEvent, state: State) -> Verdict:
         """Sum of the window."""
@@ -139,7 +139,7 @@ class Idle(Detector[NoParams, "Idle.State"]):
     class State(DetectorState):
         """Live sessions."""
 
-        live: dict[str, int] = {}
+        live: dict[str, int] = msgspec.field(default_factory=dict)
 
     def judge(self, event: PlacedEvent, state: State) -> Verdict:
         """Never by an event."""
@@ -196,6 +196,3 @@ def ruleset(fold_us: int) -> Ruleset:
         rule("travel", Travel(NoParams()), {"login"}, fold_us),
     )
     return Ruleset(rules=rules, version="1")
-
-
-msgspec.structs.fields(Travel.State)
