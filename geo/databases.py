@@ -1,0 +1,279 @@
+"""Geo databases in the MaxMind DB format: opened with checks, asked together, one answer remembered per network."""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_right, insort
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Any, Final, Self
+
+import maxminddb
+import msgspec
+from maxminddb.types import Record
+
+from geo.addresses import V4_BITS, V6_BITS, Address
+from geo.completion import NOWHERE, completed
+from geo.records import READINGS, TYPES_READ, Reading
+from models.places import Place
+from sessionwatch.errors import DatabaseError
+
+NETWORKS_CACHED_MAX: Final = 65_536
+"""Networks of each address family whose answer is remembered: about 500 bytes each, so 64 MB at most for both. When
+it is full, all is forgotten and learned again: an answer never depends on what was asked before."""
+
+WALKED_MAX_BYTES: Final = 1_000_000
+"""A file up to this size is read record by record when it is opened; of a larger one a fixed sample is."""
+
+SAMPLES_V4: Final = 4_096
+SAMPLES_V6: Final = 1_024
+
+_METADATA_MARKER: Final = b"\xab\xcd\xefMaxMind.com"
+_METADATA_MAX_BYTES: Final = 128 * 1024
+_V4_ONLY: Final = 4
+_FORMAT: Final = "the MaxMind DB format (.mmdb)"
+
+_UNREADABLE: Final = (
+    maxminddb.InvalidDatabaseError,
+    msgspec.ValidationError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    UnicodeDecodeError,
+    ValueError,
+    struct.error,
+)
+"""What reading a damaged record raises; the reader in C and the one in Python differ in it."""
+
+
+class Database:
+    """One open file: `type` and build date as its metadata says, `build` both as alerts show them."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path` and check it.
+
+        Raises:
+            DatabaseError: missing, cut short, of a type that is not read, or with records that cannot be read.
+        """
+        self.path = path
+        _check_file(path)
+        try:
+            self._reader = maxminddb.open_database(path)
+            metadata = self._reader.metadata()
+        except _UNREADABLE as error:
+            raise DatabaseError(f"{path}: its structure is broken ({error}); get the file again") from error
+        try:
+            self.type: str = metadata.database_type
+            self._bits = V4_BITS if metadata.ip_version == _V4_ONLY else V6_BITS
+            self._reading, telling = _reading(path, self.type)
+            self.built_at = _built_at(path, self.type, metadata.build_epoch)
+            self.build = f"{self.type} {self.built_at:%Y-%m-%d}"
+            self._check_records(telling)
+        except DatabaseError:
+            self._reader.close()
+            raise
+
+    def look_up(self, address: Address) -> tuple[Place, int]:
+        """What it says of `address`, and the length of the prefix that the answer is good for.
+
+        An answer without content is `NOWHERE`. A database of IPv4 alone knows nothing of IPv6.
+
+        Raises:
+            DatabaseError: the record cannot be read.
+        """
+        if address.bits > self._bits:
+            return NOWHERE, 0
+        try:
+            record, prefix = self._reader.get_with_prefix_len(address.text)
+            return (NOWHERE if record is None else self._reading(record, self.build)), prefix
+        except _UNREADABLE as error:
+            raise DatabaseError(f"{self.path}: {self.type}: broken record of {address.text} ({error})") from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._reader.close()
+
+    def _check_records(self, telling: str) -> None:
+        """Read the records, all or a sample, and refuse the file where one is broken or none is as its type demands."""
+        told = seen = False
+        try:
+            for record in self._records():
+                self._reading(record, self.build)
+                seen = True
+                told = told or (isinstance(record, dict) and telling in record)
+        except _UNREADABLE as error:
+            raise DatabaseError(
+                f"{self.path}: {self.type}: a record cannot be read ({error}); get the file again"
+            ) from error
+        if not seen:
+            raise DatabaseError(f"{self.path}: {self.type}: it holds no records; get the file again")
+        if not told:
+            raise DatabaseError(f"{self.path}: {self.type}: no record has the field {telling!r}; expected {TYPES_READ}")
+
+    def _records(self) -> Iterator[Record]:
+        if self.path.stat().st_size <= WALKED_MAX_BYTES:
+            for _, record in self._reader:
+                yield record
+            return
+        for address in _sample(self._bits):
+            record = self._reader.get(address)
+            if record is not None:
+                yield record
+
+
+class Databases:
+    """Several databases asked as one: each answers what it knows; for the same field the newest build wins.
+
+    Files must be replaced by renaming a new one into their place, never written over while they are open: they are
+    mapped into memory.
+    """
+
+    def __init__(self, databases: Iterable[Database] = ()) -> None:
+        """Ask `databases`, the newest build first; equal builds in the order of their type and path."""
+        self._databases = tuple(
+            sorted(databases, key=lambda database: (-database.built_at.timestamp(), database.type, str(database.path)))
+        )
+        self._answers = {bits: _Answers(bits) for bits in (V4_BITS, V6_BITS)}
+        self.failed: Counter[str] = Counter()
+        """Look-ups that met a broken record, by the build of the database. Such an answer is not remembered."""
+
+    @classmethod
+    def open(cls, paths: Sequence[Path | str]) -> Self:
+        """Open all of `paths`.
+
+        Raises:
+            DatabaseError: naming every file that cannot be used, each on a line of its own; none stays open then.
+        """
+        opened: list[Database] = []
+        faults: list[str] = []
+        for path in paths:
+            try:
+                opened.append(Database(Path(path)))
+            except DatabaseError as error:
+                faults.append(str(error))
+        if faults:
+            for database in opened:
+                database.close()
+            raise DatabaseError("\n".join(faults))
+        return cls(opened)
+
+    @property
+    def build(self) -> str:
+        """All builds, such as `GeoLite2-ASN 2024-05-02, GeoLite2-City 2024-05-01`; empty where there is no database."""
+        return ", ".join(sorted({database.build for database in self._databases}))
+
+    def look_up(self, address: Address) -> tuple[Place, bool]:
+        """What the databases together say of `address`, and whether all of them could answer; else it is not final.
+
+        `NOWHERE` where they say nothing. A remembered answer is the one that asking again would give.
+        """
+        if not address.bits or not self._databases:
+            return NOWHERE, True
+        answers = self._answers[address.bits]
+        place = answers.get(address.number)
+        if place is not None:
+            return place, True
+        place, prefix, whole = self._asked(address)
+        if whole:
+            answers.put(address.number, prefix, place)
+        return place, whole
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for database in self._databases:
+            database.close()
+
+    def _asked(self, address: Address) -> tuple[Place, int, bool]:
+        """The joint answer, the longest prefix of all answers, and whether every database could answer."""
+        place, longest, whole = NOWHERE, 0, True
+        for database in self._databases:
+            try:
+                said, prefix = database.look_up(address)
+            except DatabaseError:
+                self.failed[database.build] += 1
+                whole = False
+                continue
+            longest = max(longest, prefix)
+            if said is not NOWHERE:
+                place = said if place is NOWHERE else completed(place, said)
+        return place, longest, whole
+
+
+class _Answers:
+    """Places by network, for one address family.
+
+    Networks never overlap, so the last one that begins at or before an address is the only one that can hold it.
+    """
+
+    def __init__(self, bits: int) -> None:
+        self._bits = bits
+        self._firsts: list[int] = []
+        self._by_first: dict[int, tuple[int, Place]] = {}
+
+    def get(self, number: int) -> Place | None:
+        at = bisect_right(self._firsts, number) - 1
+        if at < 0:
+            return None
+        last, place = self._by_first[self._firsts[at]]
+        return place if number <= last else None
+
+    def put(self, number: int, prefix: int, place: Place) -> None:
+        if len(self._firsts) >= NETWORKS_CACHED_MAX:
+            self._firsts.clear()
+            self._by_first.clear()
+        beyond = self._bits - prefix
+        first = number >> beyond << beyond
+        insort(self._firsts, first)
+        self._by_first[first] = (first + (1 << beyond) - 1, place)
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is no database at all, and say what it is instead."""
+    if not path.exists():
+        raise DatabaseError(f"{path}: there is no such file; expected {TYPES_READ}")
+    if not path.is_file():
+        raise DatabaseError(f"{path}: not a file; expected {TYPES_READ}")
+    try:
+        with path.open("rb") as file:
+            head = file.read(2)
+            file.seek(max(0, path.stat().st_size - _METADATA_MAX_BYTES))
+            tail = file.read()
+    except OSError as error:
+        raise DatabaseError(f"{path}: cannot be read ({error.strerror})") from error
+    if not tail:
+        raise DatabaseError(f"{path}: the file is empty; expected {_FORMAT}")
+    if _METADATA_MARKER in tail:
+        return
+    if head == b"\x1f\x8b":
+        raise DatabaseError(f"{path}: compressed with gzip; unpack it and name the .mmdb file inside")
+    raise DatabaseError(f"{path}: no metadata at its end: cut short, or not in {_FORMAT}; get the file again")
+
+
+def _reading(path: Path, database_type: str) -> tuple[Reading, str]:
+    for pattern, reading, telling in READINGS:
+        if pattern.match(database_type):
+            return reading, telling
+    raise DatabaseError(f"{path}: its type is {database_type or 'not said'}; expected {TYPES_READ}")
+
+
+def _built_at(path: Path, database_type: str, build_epoch: Any) -> datetime:
+    try:
+        return datetime.fromtimestamp(build_epoch, UTC)
+    except (*_UNREADABLE, OSError) as error:
+        raise DatabaseError(f"{path}: {database_type}: its build date {build_epoch!r} is no date") from error
+
+
+def _sample(bits: int) -> Iterator[IPv4Address | IPv6Address]:
+    """Addresses spread evenly over IPv4 and over the global unicast part of IPv6; the same ones every time."""
+    step_v4 = 2**32 // SAMPLES_V4
+    for n in range(SAMPLES_V4):
+        yield IPv4Address(n * step_v4 + step_v4 // 2)
+    if bits == V6_BITS:
+        step_v6 = 2**125 // SAMPLES_V6
+        for n in range(SAMPLES_V6):
+            yield IPv6Address((1 << 125) + n * step_v6 + step_v6 // 2)

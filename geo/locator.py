@@ -1,0 +1,179 @@
+"""From a session event to a placed one: its instants as integers, the key of its network, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from geo.addresses import Address, address
+from geo.completion import NOWHERE, completed, vetted
+from geo.databases import Databases
+from geo.networks import KnownNetwork, KnownNetworks
+from models.events import KIND_RANK, PlacedEvent, SessionEvent
+from models.instants import EPOCH, SECOND_US, to_us
+from models.places import NetworkClass, Place
+
+LOCATED_MAX: Final = 65_536
+"""Addresses, and pairs of an address and a place from a log, whose outcome is remembered: about 400 bytes each, so
+50 MB at most for both. When one is full, all of it is forgotten; what is said of an event never depends on it."""
+
+STRINGS_MAX: Final = 65_536
+"""Strings that events share (users, sources, user agents, devices), so that equal ones are one object in memory."""
+
+_DAY_S: Final = 86_400
+_PRIVATE: Final = Place(network_class="private")
+_NO_ATTRIBUTES: Final[dict[str, str]] = {}
+
+Located = tuple[str, str, Place | None]
+"""The address in its one spelling (or what stands in its stead), its network key, and the place."""
+
+
+class Locator:
+    """Places events. One object per process: it remembers addresses, and holds nothing that changes what it says.
+
+    Who is believed: the network's class and organisation are the user's `networks`, else the log's, else the
+    databases'. The place is the log's own where it has a coordinate; else the databases give the coordinate, unless
+    they name another country than the log. An internal address has the class `private` and no coordinate of its own.
+
+    `reads`: the keys of `attributes` that rules read; others are dropped. None keeps all. `relocate`: look up anew
+    what a database (of an earlier run) said, instead of using it as it stands in the event.
+    """
+
+    def __init__(
+        self,
+        databases: Databases | None = None,
+        *,
+        networks: Mapping[str, NetworkClass | KnownNetwork] | None = None,
+        reads: frozenset[str] | None = None,
+        relocate: bool = False,
+    ) -> None:
+        """Hold the databases and the list of networks.
+
+        Raises:
+            UsageError: the list of networks has an entry that is none.
+        """
+        self._databases = Databases() if databases is None else databases
+        self._networks = KnownNetworks(networks or {})
+        self._reads = reads
+        self._relocate = relocate
+        self._by_address: dict[str, Located] = {}
+        self._by_place: dict[tuple[str, Place], Located] = {}
+        self._strings: dict[str, str] = {}
+
+    @property
+    def build(self) -> str:
+        """The builds of all databases, empty where there is none: what alerts say they were judged with."""
+        return self._databases.build
+
+    @property
+    def failed(self) -> Mapping[str, int]:
+        """Look-ups, by the build of the database, that met a broken record and so gave nothing."""
+        return self._databases.failed
+
+    def locate(self, event: SessionEvent) -> PlacedEvent:
+        """The placed event. Never fails: an address that nobody can place has no coordinate, or no place at all."""
+        ip, given = event.ip, event.place
+        if given is None:
+            located = self._by_address.get(ip) or self._address_located(ip)
+        else:
+            located = self._by_place.get((ip, given)) or self._place_located(ip, given)
+        text, network, place = located
+
+        since = event.at - EPOCH
+        received_at = event.received_at
+        attributes, reads = event.attributes, self._reads
+        if reads is not None:
+            if reads.isdisjoint(attributes):
+                attributes = _NO_ATTRIBUTES
+            else:
+                attributes = {key: attributes[key] for key in attributes if key in reads}
+
+        same = self._strings.setdefault
+        if len(self._strings) > STRINGS_MAX:
+            self._strings.clear()
+        kind, source, tenant, user = event.kind, event.source, event.tenant, event.user
+        user_agent, device = event.user_agent, event.device
+        return PlacedEvent(
+            (since.days * _DAY_S + since.seconds) * SECOND_US + since.microseconds,
+            event.sequence,
+            KIND_RANK[kind],
+            event.id,
+            kind,
+            same(source, source),
+            None if received_at is None else to_us(received_at),
+            same(tenant, tenant),
+            same(user, user),
+            event.user_label,
+            event.session,
+            event.action,
+            event.target,
+            event.outcome,
+            text,
+            network,
+            same(user_agent, user_agent),
+            same(device, device),
+            event.app,
+            event.role,
+            event.auth_method,
+            event.mfa,
+            event.interactive,
+            event.resource,
+            event.count,
+            event.bytes,
+            event.workstation,
+            event.reason,
+            place,
+            attributes,
+        )
+
+    def _address_located(self, ip: str) -> Located:
+        """Look an address up and remember it, unless a database failed over it."""
+        where = address(ip)
+        place, whole = self._found(where)
+        located = (where.text or ip, where.network, None if place == NOWHERE else place)
+        if whole:
+            if len(self._by_address) >= LOCATED_MAX:
+                self._by_address.clear()
+            self._by_address[ip] = located
+        return located
+
+    def _place_located(self, ip: str, given: Place) -> Located:
+        """Vet and complete a place that stands in the event, and remember it, unless a database failed over it."""
+        where = address(ip)
+        if given.source == "database" and self._relocate:
+            place, whole = self._found(where)
+        elif given.build and not self._relocate:
+            place, whole = self._classed(vetted(given, given.source or "log", given.build), where), True
+        else:
+            said = vetted(_geography(given) if given.build else given, "log")
+            found, whole = self._found(where)
+            place = self._classed(completed(said, found), where)
+        located = (where.text or ip, where.network, None if place == Place(source=place.source) else place)
+        if whole:
+            if len(self._by_place) >= LOCATED_MAX:
+                self._by_place.clear()
+            self._by_place[ip, given] = located
+        return located
+
+    def _found(self, where: Address) -> tuple[Place, bool]:
+        """What is known of an address by itself, and whether that is final."""
+        if where.placeable:
+            place, whole = self._databases.look_up(where)
+        else:
+            place, whole = (_PRIVATE if where.internal else NOWHERE), True
+        return self._classed(place, where), whole
+
+    def _classed(self, place: Place, where: Address) -> Place:
+        """`place`, with what the user's own list says of the network."""
+        known = self._networks.known(where)
+        if known is None:
+            return place
+        organisation = known.organisation or place.organisation
+        return msgspec.structs.replace(place, network_class=known.network_class, organisation=organisation)
+
+
+def _geography(given: Place) -> Place:
+    """What a log said of a place that databases have completed since: all but the network."""
+    return msgspec.structs.replace(given, asn=0, organisation="", network_class="", build="")
