@@ -47,7 +47,7 @@ def spot(  # noqa: PLR0913, PLR0917, a table row: one argument a column
     )
 
 
-HOSPITAL = (64500, "Thames Hospitals", "corporate")
+HOSPITAL = (64500, "Thames Hospitals")
 BROADBAND = (64501, "Estuary Broadband")
 CARRIER = (64502, "Pennine Mobile", "mobile")
 
@@ -59,7 +59,8 @@ CROYDON = spot("203.0.113.20", "Croydon", "GB", 51.3762, -0.0982, 5, *HOSPITAL)
 PHONE_LONDON = spot("198.51.100.11", "London", "GB", 51.5074, -0.1278, 100, *CARRIER)
 PHONE_MANCHESTER = spot("198.51.100.12", "Manchester", "GB", 53.4808, -2.2426, 100, *CARRIER)
 
-VPN_FRANKFURT = spot("198.51.100.200", "Frankfurt am Main", "DE", 50.1109, 8.6821, 20, 64503, "Harbour VPN", "vpn")
+# The hospital's own way in from outside: everybody who uses it seems to sit in Frankfurt.
+TUNNEL_FRANKFURT = spot("198.51.100.200", "Frankfurt am Main", "DE", 50.1109, 8.6821, 20, 64503, "Harbour", "sase")
 HOTEL_COPENHAGEN = spot("198.51.100.80", "Copenhagen", "DK", 55.6761, 12.5683, 20, 64504, "Sund Hotels")
 
 # The mail and calendar servers that refresh a session on their own, under the name of the user.

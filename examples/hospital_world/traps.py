@@ -41,7 +41,7 @@ def tunnel(log: Log, person: Person, day: date) -> None:
     at = local(day, 8, person.dice(day, "tunnel").randrange(20))
     session.login(at)
     session.end(at + 3 * MINUTE)
-    inside = log.session(person, spots.VPN_FRANKFURT, device=f"laptop-{person.number:02d}")
+    inside = log.session(person, spots.TUNNEL_FRANKFURT, device=f"laptop-{person.number:02d}")
     inside.login(at + 4 * MINUTE)
     records(inside, at + 4 * MINUTE, at + 500 * MINUTE, "tunnel", 8)
     inside.end(at + 505 * MINUTE)
