@@ -72,8 +72,11 @@ class Detector(ABC, Generic[P, S]):
     has_timers: ClassVar[bool] = False
     """Whether `due` and `on_time` mean anything; the engine asks no other detector for deadlines."""
 
-    reads: ClassVar[frozenset[str]] = frozenset()
-    """Keys of `attributes` that it reads; others may have been dropped before it sees an event."""
+    reads: frozenset[str] = frozenset()
+    """Keys of `attributes` that it reads; others may have been dropped before it sees an event.
+
+    Where parameters name the keys, the object sets its own in `__init__`.
+    """
 
     def __init__(self, params: P, *, near_misses: bool = False) -> None:
         """Hold `params`. `near_misses`: also return `NearMiss` for evaluations under the limit; costs time."""
