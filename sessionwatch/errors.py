@@ -5,8 +5,13 @@ A leaf: any layer may import it, and it imports none.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+SOURCE_LINE_MAX: Final = 120
+"""How many characters of a line a fault shows; of a longer one, the part around its place."""
 
 
 class SessionwatchError(Exception):
@@ -69,10 +74,22 @@ class Fault:
         """`file:line:column: message`, then the line with a caret, then the hint."""
         lines = [f"{self.file}:{self.line}:{self.column}: {self.message}"]
         if self.source_line:
-            lines += [f"    {self.source_line}", "    " + " " * (self.column - 1) + "^"]
+            start = max(0, self.column - 1 - SOURCE_LINE_MAX // 2) if len(self.source_line) > SOURCE_LINE_MAX else 0
+            before = self.source_line[start : self.column - 1]
+            shown = self.source_line[start : start + SOURCE_LINE_MAX]
+            lines += [f"    {shown}", "    " + "".join(_blank(char) for char in before) + "^"]
         if self.hint:
             lines.append(f"    {self.hint}")
         return "\n".join(lines)
+
+
+def _blank(char: str) -> str:
+    """What is as wide as `char` on a terminal, so that a caret stands under its column."""
+    if char == "\t":
+        return char
+    if unicodedata.category(char) in {"Mn", "Me", "Cf"}:
+        return ""
+    return "  " if unicodedata.east_asian_width(char) in {"W", "F"} else " "
 
 
 class RulesetError(SessionwatchError):
