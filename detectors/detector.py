@@ -67,7 +67,7 @@ class Detector(ABC, Generic[P, S]):
     """The kinds of subject that a rule with this detector may judge (`by:`)."""
 
     hears: ClassVar[frozenset[EventKind]] = frozenset()
-    """Kinds that reach `learn` even where the rule's `when` does not select them; those are never judged."""
+    """Kinds of which `hear` is told even where the rule's `when` does not select the event; those are never judged."""
 
     has_timers: ClassVar[bool] = False
     """Whether `due` and `on_time` mean anything; the engine asks no other detector for deadlines."""
@@ -104,16 +104,25 @@ class Detector(ABC, Generic[P, S]):
     def learn(self, event: PlacedEvent, state: S, *, suspect: bool) -> None:
         """Remember what `judge` will need; change `state` in place.
 
-        Called after all rules of the subject judged `event`, for selected events and for kinds in `hears`. `suspect`:
+        Called after all rules of the subject judged `event`, for each event the rule's `when` selects. `suspect`:
         a rule that may alert fired on this event, so it must become neither baseline nor anchor; keep it aside,
         bounded, until MFA passed from it, a `verdict` event, or `accept_after` makes it known. Must keep `state`
         bounded: shed here, the oldest or least telling first. Usual mistake: learning a suspect value as known.
         """
 
+    def hear(self, event: PlacedEvent, state: S, *, suspect: bool) -> None:
+        """Take note of an event of a kind in `hears` that the rule's `when` did not select; change `state` in place.
+
+        Called in place of `learn`, at the same moment and under the same promises. Leave it out where a heard event
+        teaches what a selected one does. Usual mistake: taking the place or device of an MFA result, which may be
+        the phone's, for that of the sign-in.
+        """
+        self.learn(event, state, suspect=suspect)
+
     def due(self, state: S) -> int | None:
         """The earliest deadline that `state` waits for, in microseconds; None: it waits for nothing.
 
-        Called after each `learn` and `on_time`, only when `has_timers`. A pure function of `state`.
+        Called after each `learn`, `hear` and `on_time`, only when `has_timers`. A pure function of `state`.
         """
         return None
 

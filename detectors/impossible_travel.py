@@ -236,10 +236,8 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
 
     def learn(self, event: PlacedEvent, state: TravelState, *, suspect: bool) -> None:
         """Remember where the person was; flagged fixes stay aside until somebody vouches for them."""
-        for one in released(state.aside, event, self._accept_after_us, suspect=suspect):
-            state.profile.learn(one.fix, since_us=0)
-            _anchor(state.fixes, one.fix)
-        if event.kind in VOUCHING or not self._travels(event) or self._unfit(event):
+        self.hear(event, state, suspect=suspect)
+        if not self._travels(event) or self._unfit(event):
             return
         fix = fix_of(event, self.params.class_radius_km)
         if suspect:
@@ -248,6 +246,12 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
         else:
             state.profile.learn(fix)
             _anchor(state.fixes, fix)
+
+    def hear(self, event: PlacedEvent, state: TravelState, *, suspect: bool) -> None:
+        """Let what `event` vouches for become known, and an anchor."""
+        for one in released(state.aside, event, self._accept_after_us, suspect=suspect):
+            state.profile.learn(one.fix, since_us=0)
+            _anchor(state.fixes, one.fix)
 
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:

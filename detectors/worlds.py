@@ -67,7 +67,7 @@ def feed(
     """What `detector` says of each event, in order, as an engine with this one rule would ask: judge, then learn.
 
     `kinds` are those that the rule's `when` selects (default: all that the detector does not only hear); the others
-    are learned from where heard. A finding makes its event suspect. `state` is changed in place where given.
+    are heard where the detector hears them. A finding makes its event suspect. `state` is changed in place where given.
     """
     verdicts: list[Verdict] = []
     state = detector.State() if state is None else state
@@ -76,8 +76,12 @@ def feed(
         verdict = None
         if event.kind in judged:
             verdict = detector.judge(event, state)
-        if event.kind in judged or event.kind in detector.hears:
             detector.learn(event, state, suspect=isinstance(verdict, Finding))
-            state.touched_us = event.at_us
+        elif event.kind in detector.hears:
+            detector.hear(event, state, suspect=False)
+        else:
+            verdicts.append(None)
+            continue
+        state.touched_us = event.at_us
         verdicts.append(verdict)
     return verdicts

@@ -64,7 +64,7 @@ class Judgement:
         if not entries:
             return
         parts = state.parts
-        learners: list[tuple[Entry, Any]] = []
+        learners: list[tuple[Entry, Any, bool]] = []
         found: list[tuple[Entry, Finding]] | None = None
         for entry in entries:
             selected = entry.judges and (entry.when is None or entry.when(event))
@@ -73,7 +73,7 @@ class Judgement:
             part = parts[entry.index]
             if part is None or at_us - part.touched_us > entry.keep_us:
                 part = parts[entry.index] = entry.new_state(touched_us=at_us)
-            learners.append((entry, part))
+            learners.append((entry, part, selected))
             if not selected:
                 continue
             verdict = entry.detector.judge(event, part)
@@ -82,8 +82,9 @@ class Judgement:
             if verdict is not None and (finding := self._heard(entry, verdict, event, subject, count=count)):
                 found = [*(found or ()), (entry, finding)]
         timed = False
-        for entry, part in learners:
-            entry.detector.learn(event, part, suspect=found is not None)
+        for entry, part, selected in learners:
+            learn = entry.detector.learn if selected else entry.detector.hear
+            learn(event, part, suspect=found is not None)
             part.touched_us = at_us
             timed = timed or entry.detector.has_timers
         if found is not None:
