@@ -26,16 +26,12 @@ class RawRecord(NamedTuple):
 
 
 class LineBlock(NamedTuple):
-    """Whole lines: `data`, the number of its first line, the offset of its first byte."""
+    """Whole lines: `data`, the number of its first line, the offset of its first byte, how many (blank ones too)."""
 
     data: bytes
     line: int
     offset: int
-
-    @property
-    def lines(self) -> int:
-        """How many lines, blank ones too."""
-        return self.data.count(b"\n") + (not self.data.endswith(b"\n"))
+    lines: int
 
     def records(self) -> Iterator[RawRecord]:
         """The lines that are not blank, each with its position."""
@@ -102,8 +98,9 @@ class _LineCutter:
             self._carried = [b"".join(self._carried)[:RAW_KEPT_BYTES]]
 
     def _block(self, data: bytes) -> LineBlock:
-        block = LineBlock(data, self._line, self._offset)
-        self._line += block.lines
+        lines = data.count(b"\n") + (not data.endswith(b"\n"))
+        block = LineBlock(data, self._line, self._offset, lines)
+        self._line += lines
         self._offset += len(data)
         return block
 

@@ -1,0 +1,190 @@
+"""Reading fields out of records that may hold anything: paths, text, numbers, instants, places."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from geo.completion import is_coordinate, usual_radius_km
+from geo.countries import country_code
+from models.places import Place
+from sessionwatch.errors import BadRecordError
+
+Path = tuple[str | int, ...]
+"""Steps into nested objects (by key) and arrays (by index)."""
+
+TEXT_LENGTH_MAX: Final = 1024
+"""Longer text is cut: state keeps it, alerts show it, and nothing that tells sessions apart is longer."""
+DEPTH_MAX: Final = 64
+"""Objects in objects; the deepest real record seen has nine."""
+COUNT_MAX: Final = 2**53
+_ASN_MAX: Final = 2**32
+
+_STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_ISO_LENGTH_MIN: Final = len("2024-01-01T00:00")
+_NOTHING: Final = frozenset({"", "-", "null", "unknown", "n/a", "none"})
+
+
+def compiled(path: str) -> Path:
+    """The steps of a written path.
+
+    >>> compiled("resources[0].websession")
+    ('resources', 0, 'websession')
+    """
+    return tuple(int(index) if index else key for key, index in _STEP.findall(path))
+
+
+def find(node: Any, path: Path) -> Any:
+    """What stands at `path`; None where nothing does."""
+    for step in path:
+        if isinstance(step, str):
+            node = node.get(step) if isinstance(node, dict) else None
+        else:
+            node = node[step] if isinstance(node, list) and step < len(node) else None
+        if node is None:
+            return None
+    return node
+
+
+def text(value: Any) -> str:
+    """A scalar as text without blanks around it, cut to 1,024 characters; empty for anything else.
+
+    >>> text(" a "), text(7), text(True), text(None), text([1])
+    ('a', '7', 'true', '', '')
+    """
+    if isinstance(value, str):
+        return value.strip()[:TEXT_LENGTH_MAX].rstrip()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)[:TEXT_LENGTH_MAX] if isinstance(value, int | float) else ""
+
+
+def texts(node: Mapping[str, Any], rows: Iterable[tuple[str, Path]]) -> dict[str, str]:
+    """Text by our names, the first row that says something for each; empty ones are left out."""
+    said: dict[str, str] = {}
+    for ours, path in rows:
+        if ours not in said and (value := find(node, path)) is not None and (written := text(value)):
+            said[ours] = written
+    return said
+
+
+def meaningful(written: str) -> str:
+    """`written`, or nothing where it only says that nothing is known.
+
+    >>> meaningful("N/A"), meaningful("VPN")
+    ('', 'VPN')
+    """
+    return "" if written.casefold() in _NOTHING else written
+
+
+def whole_number(value: Any) -> int | None:
+    """An integer from 0 to 2**53 out of a number or digits; None for anything else.
+
+    >>> whole_number(89.0), whole_number("7"), whole_number(-1), whole_number("x")
+    (89, 7, None, None)
+    """
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(COUNT_MAX)):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value <= COUNT_MAX else None
+
+
+def truth(value: Any) -> bool | None:
+    """A yes or no, written as JSON, text, or AWS's Yes and No; None for anything else.
+
+    >>> truth("FALSE"), truth("Yes"), truth(True), truth("maybe")
+    (False, True, True, None)
+    """
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "yes": True, "false": False, "no": False}.get(text(value).casefold())
+
+
+def opened(value: Any) -> Any:
+    """`value`, or what JSON stands in it: some exports write objects and arrays as text."""
+    if isinstance(value, str) and value.lstrip()[:1] in {"{", "["}:
+        try:
+            return msgspec.json.decode(value)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+    return value
+
+
+def folded(value: Any, depth_max: int = DEPTH_MAX) -> Any:
+    """`value` with all keys in lower case; of two keys that become one, the last stays.
+
+    Raises:
+        BadRecordError: `value` is nested deeper than `depth_max`.
+    """
+    if not isinstance(value, dict | list):
+        return value
+    if depth_max <= 0:
+        raise BadRecordError("nested_too_deep")
+    if isinstance(value, dict):
+        return {key.lower(): folded(inner, depth_max - 1) for key, inner in value.items()}
+    return [folded(inner, depth_max - 1) for inner in value]
+
+
+def instant_of(value: Any, where: str) -> datetime:
+    """An aware UTC instant out of ISO 8601 text; without a zone it is UTC. Finer than a microsecond is cut off.
+
+    Raises:
+        BadRecordError: `no_time` or `bad_time`, with `where` as the detail.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise BadRecordError("no_time" if value in (None, "") else "bad_time", where)
+    written = value.strip()
+    try:
+        at = datetime.fromisoformat(written) if len(written) >= _ISO_LENGTH_MIN else None
+        if at is not None:
+            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise BadRecordError("bad_time", where)
+
+
+def instant_or_none(value: Any) -> datetime | None:
+    """As `instant_of`, None where that would raise: for instants that an event can do without."""
+    try:
+        return instant_of(value, "")
+    except BadRecordError:
+        return None
+
+
+def log_place(node: Mapping[str, Any], paths: Mapping[str, Path]) -> Place | None:
+    """The place that a log gives, by the paths of latitude, longitude, city, region, country, asn, organisation.
+
+    The radius is the usual one for the smallest thing named: 50 km for a city, 200 for a region, by its size and 500
+    or more for a country. None where the log says nothing.
+    """
+    said = {name: find(node, path) for name, path in paths.items()}
+    city, region, country, organisation = (
+        meaningful(text(said.get(name))) for name in ("city", "region", "country", "organisation")
+    )
+    latitude, longitude = _degrees(said.get("latitude")), _degrees(said.get("longitude"))
+    # Null Island: a source that knows no coordinate and writes 0, 0 names no place with it either.
+    if not is_coordinate(latitude, longitude) or (not latitude and not longitude and not (city or region or country)):
+        latitude = longitude = None
+    asn = whole_number(said.get("asn")) or 0
+    if latitude is None and not (city or region or country or organisation or asn):
+        return None
+    return Place(
+        latitude=latitude,
+        longitude=longitude,
+        radius_km=0.0 if latitude is None else usual_radius_km(country, region, city),
+        country=country_code(country),
+        region=region,
+        city=city,
+        asn=asn if asn < _ASN_MAX else 0,
+        organisation=organisation,
+        source="log",
+    )
+
+
+def _degrees(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 360 else None  # noqa: PLR2004 - a full circle

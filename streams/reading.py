@@ -1,0 +1,336 @@
+"""The one way in: PATHs to canonical session events, with everything accounted for."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pydantic
+
+from models.events import SessionEvent
+from sessionwatch.errors import BadRecordError, InputError
+from streams.accounting import Accounting, RecognisedFile, Remark, What
+from streams.adapters import adapter, adapters
+from streams.adapters.adapter import Adapter, Dropped
+from streams.canonical import Canonical
+from streams.deadletter import DeadLetter
+from streams.recognition import recognise
+from streams.sources.compression import ByteStream
+from streams.sources.containers import Beginning, Container, DocumentTooLargeError, beginning_of, records_of
+from streams.sources.documents import DOCUMENT_BYTES_MAX
+from streams.sources.paths import STDIN, InputFile, input_files
+from streams.sources.records import RECORD_BYTES_MAX, LineBlock, RawRecord
+
+HEAD_BYTES_MIN: Final = 128 * 1024
+"""The beginning of a file that its format is told from; longer only where no whole record stands in it."""
+
+CUT_SHORT: Final = "cut_short"
+"""The reason for what is left of a record where its file ends too early."""
+
+Progress = Callable[[int, int | None], None]
+"""Told, after every block: bytes of files done, and in all (None where standard input is among them)."""
+
+_KIND: Final = attrgetter("kind")
+_ADAPTER_FAULTS: Final = (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError, RecursionError)
+_BLOCK_FAULTS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class ReadSettings(pydantic.BaseModel):
+    """How to read.
+
+    format: a format's name, or `auto`. tenant: the customer's organisation. aliases: other names of users, to the one
+    that counts. record_bytes_max: larger records go to the dead letter. document_bytes_max: a larger JSON document
+    (unpacked) is not read; JSON Lines have no limit.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    format: str = "auto"
+    tenant: str = pydantic.Field("default", min_length=1)
+    aliases: dict[str, str] = {}
+    record_bytes_max: int = pydantic.Field(RECORD_BYTES_MAX, ge=1024, le=64 * 1024 * 1024)
+    document_bytes_max: int = pydantic.Field(DOCUMENT_BYTES_MAX, ge=1024)
+
+
+@dataclass(slots=True)
+class Feed:
+    """A file that will be read: its container, its format and why. `stream` is open where it can be read only once."""
+
+    file: InputFile
+    container: Container
+    adapter: Adapter
+    why: str
+    stream: ByteStream | None = None
+    begun: Sequence[bytes] = ()
+    rest: Iterator[bytes] = iter(())
+
+
+def read(
+    paths: Iterable[str | Path],
+    settings: ReadSettings | None = None,
+    accounting: Accounting | None = None,
+    dead_letter: DeadLetter | None = None,
+    *,
+    progress: Progress | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Iterator[SessionEvent]:
+    """The events of all that `paths` name, in the order they stand there; nothing is sorted, no duplicate removed.
+
+    Every PATH is looked at before the first event comes, so that a wrong one is refused with nothing done. Then
+    nothing stops the reading: a bad record goes to `dead_letter` and is counted in `accounting`, a file that ends too
+    early is remarked there with what was read until then. `stop` is asked after every block; true ends the reading.
+
+    Raises:
+        InputError: a PATH names nothing, or a single file cannot be read or is of no known format.
+        AmbiguousFormatError: a file fits several formats.
+        UsageError: there is no such format.
+    """
+    return itertools.chain.from_iterable(
+        read_blocks(paths, settings, accounting, dead_letter, progress=progress, stop=stop)
+    )
+
+
+def read_blocks(
+    paths: Iterable[str | Path],
+    settings: ReadSettings | None = None,
+    accounting: Accounting | None = None,
+    dead_letter: DeadLetter | None = None,
+    *,
+    progress: Progress | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Iterator[list[SessionEvent]]:
+    """As `read`, in lists of events as they were decoded; sums are exact whenever a list has been given."""
+    settings = settings or ReadSettings()
+    accounting = Accounting() if accounting is None else accounting
+    feeds = survey(paths, settings, accounting)
+    reader = _Reader(settings, accounting, dead_letter or DeadLetter(), progress, stop)
+    return reader.events(feeds)
+
+
+def survey(paths: Iterable[str | Path], settings: ReadSettings, accounting: Accounting) -> list[Feed]:
+    """What will be read, and as what; remarks on what will not.
+
+    Raises:
+        InputError, AmbiguousFormatError, UsageError: as `read`.
+    """
+    chosen = None if settings.format == "auto" else adapter(settings.format)
+    files = input_files(paths)
+    feeds = [feed for file in files if (feed := _surveyed(file, chosen, settings, accounting)) is not None]
+    if not feeds and all(remark.what == "skipped" for remark in accounting.remarks):
+        told = "; ".join(map(str, accounting.remarks[:3]))
+        raise InputError(f"no file of a known format: {told}. Known: {', '.join(adapters())}")
+    accounting.recognised += [RecognisedFile(feed.file.path, feed.adapter.name, feed.why) for feed in feeds]
+    return feeds
+
+
+def _surveyed(file: InputFile, chosen: Adapter | None, settings: ReadSettings, accounting: Accounting) -> Feed | None:
+    """The feed of one file, or None with a remark."""
+    try:
+        stream = ByteStream(file)
+    except InputError as error:
+        if file.named:
+            raise
+        accounting.remarks.append(Remark(file.path, "skipped", str(error).partition(": ")[2]))
+        return None
+    chunks = stream.chunks()
+    begun, beginning = _begun(chunks, settings.record_bytes_max)
+    feed = _fed(file, beginning, chosen)
+    if isinstance(feed, Feed) and file.size_bytes is None:
+        feed.stream, feed.begun, feed.rest = stream, begun, chunks
+        return feed
+    stream.close()
+    if isinstance(feed, Feed):
+        return feed
+    if feed.what == "skipped" and file.named:
+        why = stream.fault or f"of no known format: {feed.why}. Known: {', '.join(adapters())}"
+        raise InputError(f"{feed.file}: {why}")
+    if stream.fault:
+        feed = Remark(feed.file, _what(stream.fault), stream.fault)
+    accounting.remarks.append(feed)
+    return None
+
+
+def _what(fault: str) -> What:
+    return "damaged" if fault.startswith("damaged") else "cut_short"
+
+
+def _begun(chunks: Iterator[bytes], record_bytes_max: int) -> tuple[list[bytes], Beginning]:
+    """The first chunks of a file, as many as it takes to see a record in them, and what they show."""
+    begun: list[bytes] = []
+    size = 0
+    while True:
+        more = next(chunks, None)
+        if more is not None:
+            begun.append(more)
+            size += len(more)
+        if more is None or size >= HEAD_BYTES_MIN:
+            beginning = beginning_of(b"".join(begun), whole=more is None)
+            if more is None or beginning.records or size > record_bytes_max + HEAD_BYTES_MIN:
+                return begun, beginning
+
+
+def _fed(file: InputFile, beginning: Beginning, chosen: Adapter | None) -> Feed | Remark:
+    if beginning.blank:
+        return Remark(file.path, "empty")
+    if beginning.container is None:
+        return Remark(file.path, "skipped", beginning.why)
+    if chosen is not None:
+        return Feed(file, beginning.container, chosen, "as told")
+    recognition = recognise(beginning.records, adapters().values(), file.path)
+    if recognition is None:
+        fields = ", ".join(sorted(beginning.records[0])[:6]) if beginning.records else "no objects"
+        return Remark(file.path, "skipped", f"JSON of no known format, with the fields {fields}")
+    return Feed(file, beginning.container, adapters()[recognition.format], str(recognition))
+
+
+class _Reader:
+    """Turns feeds into lists of events."""
+
+    def __init__(
+        self,
+        settings: ReadSettings,
+        accounting: Accounting,
+        dead_letter: DeadLetter,
+        progress: Progress | None,
+        stop: Callable[[], bool] | None,
+    ) -> None:
+        self._settings = settings
+        self._accounting = accounting
+        self._dead_letter = dead_letter
+        self._progress = progress
+        self._stop = stop
+        self._canonical = Canonical(settings.tenant, settings.aliases, accounting)
+        self._bytes_done = 0
+        self._bytes_total: int | None = None
+        self._cut = False
+
+    def events(self, feeds: Sequence[Feed]) -> Iterator[list[SessionEvent]]:
+        sizes = [feed.file.size_bytes for feed in feeds]
+        self._bytes_total = None if None in sizes else sum(size or 0 for size in sizes)
+        for feed in feeds:
+            for events in self._feed(feed):
+                if events:
+                    yield events
+                if self._stop is not None and self._stop():
+                    return
+
+    def _feed(self, feed: Feed) -> Iterator[list[SessionEvent]]:
+        before = self._accounting.records_read - self._accounting.dead_letters[CUT_SHORT]
+        fragments = self._accounting.dead_letters[CUT_SHORT]
+        try:
+            stream = feed.stream or ByteStream(feed.file)
+        except InputError as error:
+            self._remark(feed, "skipped", str(error), 0)
+            return
+        chunks = itertools.chain(feed.begun, feed.rest) if feed.stream else stream.chunks()
+        limits = (self._settings.record_bytes_max, self._settings.document_bytes_max)
+        done = self._bytes_done
+        try:
+            for block in records_of(feed.container, chunks, *limits):
+                self._cut = bool(stream.fault)
+                yield self._block(feed, block)
+                self._bytes_done = done + stream.bytes_read
+                if self._progress is not None:
+                    self._progress(self._bytes_done, self._bytes_total)
+        except DocumentTooLargeError:
+            limit_mib = self._settings.document_bytes_max // (1024 * 1024)
+            self._remark(feed, "skipped", f"a JSON document of more than {limit_mib} MiB; give JSON Lines instead", 0)
+        finally:
+            stream.close()
+        whole = self._accounting.records_read - self._accounting.dead_letters[CUT_SHORT] - before
+        if stream.fault:
+            self._remark(feed, _what(stream.fault), stream.fault, whole)
+        elif self._accounting.dead_letters[CUT_SHORT] > fragments:
+            self._remark(feed, "cut_short", "the JSON document has no end", whole)
+
+    def _remark(self, feed: Feed, what: What, why: str, records: int) -> None:
+        self._accounting.remarks.append(Remark(feed.file.path, what, why, records))
+
+    def _block(self, feed: Feed, block: LineBlock | RawRecord) -> list[SessionEvent]:
+        events: list[SessionEvent] = []
+        if isinstance(block, RawRecord):
+            self._record(feed, block, events)
+            return events
+        try:
+            records = feed.adapter.decode_lines(block.data)
+        except _BLOCK_FAULTS:
+            records = []
+        # Two objects on a line, or one over several, are no JSON Lines; told by the count, since a block does not see it.
+        if len(records) == block.lines and feed.adapter.record_type is SessionEvent:
+            return self._native(feed, block, records)
+        if len(records) == block.lines:
+            self._decoded(feed, block, records, events)
+        else:
+            for record in block.records():
+                self._record(feed, record, events)
+        return events
+
+    def _native(self, feed: Feed, block: LineBlock, events: list[SessionEvent]) -> list[SessionEvent]:
+        """Events that were decoded as they are: all at once, since there is nothing to map."""
+        accounting = self._accounting
+        accounting.records_read += len(events)
+        accounting.formats[feed.adapter.name] += len(events)
+        bad = self._canonical.make_all(events, feed.adapter.name)
+        for index, fault in reversed(bad):
+            self._bury(feed, next(itertools.islice(block.records(), index, None)), fault)
+            del events[index]
+        accounting.kinds.update(map(_KIND, events))
+        accounting.mapped += len(events)
+        accounting.events_made += len(events)
+        return events
+
+    def _decoded(self, feed: Feed, block: LineBlock, records: list[Any], events: list[SessionEvent]) -> None:
+        accounting = self._accounting
+        accounting.records_read += len(records)
+        accounting.formats[feed.adapter.name] += len(records)
+        for index, record in enumerate(records):
+            try:
+                self._adapted(feed, record, events)
+            except BadRecordError as fault:
+                found = next(itertools.islice(block.records(), index, None))
+                self._bury(feed, found, fault)
+
+    def _record(self, feed: Feed, record: RawRecord, events: list[SessionEvent]) -> None:
+        self._accounting.records_read += 1
+        self._accounting.formats[feed.adapter.name] += 1
+        try:
+            if record.fault:
+                raise BadRecordError(record.fault)
+            self._adapted(feed, feed.adapter.decode(record.raw), events)
+        except BadRecordError as fault:
+            self._bury(feed, record, fault)
+
+    def _adapted(self, feed: Feed, record: Any, events: list[SessionEvent]) -> None:
+        """Map one decoded record, whole or not at all.
+
+        Raises:
+            BadRecordError: it cannot be read. Nothing was counted then.
+        """
+        name = feed.adapter.name
+        try:
+            made = feed.adapter.adapt(record)
+        except _ADAPTER_FAULTS as error:
+            raise BadRecordError("adapter_fault", type(error).__name__) from error
+        accounting = self._accounting
+        if isinstance(made, Dropped):
+            accounting.dropped[made.reason] += 1
+            return
+        for event in made:
+            self._canonical.make(event, name)
+        for event in made:
+            accounting.kinds[event.kind] += 1
+            events.append(event)
+        accounting.mapped += 1
+        accounting.events_made += len(made)
+
+    def _bury(self, feed: Feed, record: RawRecord, fault: BadRecordError) -> None:
+        if self._cut and fault.reason == "invalid_json":
+            # What is left of the last line of a file whose packing ends early.
+            fault = BadRecordError(CUT_SHORT, fault.detail)
+        self._accounting.dead_letters[fault.reason] += 1
+        self._dead_letter.add(feed.file.path, record, feed.adapter.name, fault)
