@@ -64,23 +64,24 @@ def replay(
     engine: ReplayEngine,
     window: Window,
     *,
-    newest_us: int | None = None,
     progress: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Replayed:
-    """Judge `events`, sorted by time, and end at `window.end`, else at `newest_us`, else at the newest event.
+    """Judge `events`, sorted by time, and end at `window.end`, else at the newest event.
 
-    An interrupt (Ctrl-C) ends it with what was found until then. `progress` is told how many events were judged.
+    `progress` is told how many events were judged; `stop` is asked after each batch, true ends the replay with what
+    was found until then.
     """
     result = Replayed()
-    try:
-        for batch in _batches(_within(events, window, result)):
-            for alert_id, publication in engine.process(batch).items():
-                result.alerts[alert_id] = publication[3]
-            if progress is not None:
-                progress(len(batch))
-    except KeyboardInterrupt:
-        result.interrupted = True
-    end_us = newest_us if window.end is None else to_us(window.end)
+    for batch in _batches(_within(events, window, result)):
+        for alert_id, publication in engine.process(batch).items():
+            result.alerts[alert_id] = publication[3]
+        if progress is not None:
+            progress(len(batch))
+        if stop is not None and stop():
+            result.interrupted = True
+            break
+    end_us = None if window.end is None else to_us(window.end)
     for alert_id, publication in engine.finish(None if result.interrupted else end_us).items():
         result.alerts[alert_id] = publication[3]
     return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO, Final, Self
@@ -47,10 +47,10 @@ class EventSorter:
         if self._directory is not None:
             self._directory.cleanup()
 
-    def add(self, event: SessionEvent) -> None:
-        """Take in one event."""
-        self._events.append(event)
-        self.count += 1
+    def add(self, events: Sequence[SessionEvent]) -> None:
+        """Take in events."""
+        self._events += events
+        self.count += len(events)
         if len(self._events) >= self.in_memory_max:
             self._spill()
 

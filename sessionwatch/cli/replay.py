@@ -1,0 +1,269 @@
+"""`sessionwatch replay`: logs in, explained alerts and an exact account of them out. Never acts."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple
+
+import msgspec
+import typer
+
+from models.events import SessionEvent
+from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.interrupts import Interrupts, interrupts
+from sessionwatch.cli.summary import Miss, Summary, alert_counts, rule_counts, show
+from sessionwatch.cli.terminal import Bars, bars, speaker
+from sessionwatch.cli.workers import Judged, judge_alone, judge_shared
+from sessionwatch.cli.writing import write_whole
+from sessionwatch.engine.plan import EnginePlan
+from sessionwatch.errors import UsageError
+from sessionwatch.ruleset.compiled import Ruleset
+from sessionwatch.ruleset.loading import bundled_rules
+from streams.accounting import Accounting
+from streams.deadletter import DeadLetter
+from streams.reading import ReadSettings, read_blocks
+from streams.replay import Window
+from streams.sorting import EventSorter
+
+STDOUT: Final = "-"
+WORKERS_MAX: Final = 64
+NEAR_MISSES_EACH: Final = 3
+"""Near misses printed for one rule; the JSON has all that were kept."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """Who and when, over all events made."""
+
+    users: set[tuple[str, str]] = field(default_factory=set)
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+    def add(self, events: Sequence[SessionEvent]) -> None:
+        """Look at these events."""
+        self.users.update({(event.tenant, event.user) for event in events if event.user})
+        ats = [event.at for event in events]
+        self.first_at = min(ats) if self.first_at is None else min(self.first_at, *ats)
+        self.last_at = max(ats) if self.last_at is None else max(self.last_at, *ats)
+
+
+class Told(NamedTuple):
+    """An alert as an object, and its bytes as they will be written."""
+
+    alert: dict[str, Any]
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Request:
+    """What was asked for on the command line, checked."""
+
+    paths: list[str]
+    settings: ReadSettings
+    plan: EnginePlan
+    window: Window
+    alerts: str | None
+    dead_letter: Path | None
+    redact: bool
+    workers: int
+    as_json: bool
+
+
+def replay_command(
+    paths: Annotated[list[str], typer.Argument(help="Files, folders or globs; - is standard input.", metavar="PATH...")],
+    *,
+    log_format: Annotated[str, typer.Option("--format", help="A format's name; auto looks at the records.")] = "auto",
+    rules: Annotated[list[Path] | None, typer.Option(help="Rule files or folders instead of the bundled ones.")] = None,
+    geo: Annotated[list[Path] | None, typer.Option(help="A GeoIP2 or GeoLite2 database; may be repeated.")] = None,
+    begin: Annotated[str | None, typer.Option("--from", help="Report from this instant on (ISO 8601, else UTC).")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Judge nothing after this instant.")] = None,
+    user: Annotated[str | None, typer.Option(help="Report only this user's alerts.")] = None,
+    cold: Annotated[bool, typer.Option("--cold", help="Judge only what --from and --user name: no history.")] = False,
+    alerts: Annotated[str | None, typer.Option(help="Write alerts as JSON Lines to this file; - is standard output.")] = None,
+    dead_letter: Annotated[Path | None, typer.Option(help="Keep records that cannot be read, with the reason.")] = None,
+    redact: Annotated[bool, typer.Option("--redact", help="Leave the raw text out of the dead letter.")] = False,
+    workers: Annotated[int, typer.Option(min=1, max=WORKERS_MAX, help="Processes; the alerts are the same.")] = 1,
+    near_misses: Annotated[bool, typer.Option("--near-misses", help="Also list the closest under the limits.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+    tenant: Annotated[str, typer.Option(help="The organisation whose logs these are.")] = "default",
+) -> None:
+    """Judge logs after the fact and tell what the rules find. Replays never act."""
+    if as_json and alerts == STDOUT:
+        raise UsageError("--json and --alerts - would both write to standard output; give --alerts a file")
+    request = Request(
+        paths=paths,
+        settings=ReadSettings(format=log_format, tenant=tenant),
+        plan=EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), near_misses),
+        window=Window(_instant("--from", begin), _instant("--to", end), user.casefold() if user else None, cold),
+        alerts=alerts,
+        dead_letter=dead_letter,
+        redact=redact,
+        workers=workers,
+        as_json=as_json,
+    )
+    raise typer.Exit(run(request))
+
+
+def run(request: Request) -> Exit:
+    """Read, sort, judge, write, tell."""
+    ruleset = request.plan.ruleset()
+    request.plan.engine()  # a database that cannot be used is refused before anything is read
+    started = time.perf_counter()
+    accounting, seen = Accounting(), Seen()
+    with interrupts() as pressed, bars(wanted=not request.as_json) as drawn, EventSorter() as events:
+        with DeadLetter(request.dead_letter, redact=request.redact) as dead_letter:
+            _read(request, accounting, dead_letter, seen, events, pressed, drawn)
+        interrupted = pressed.pressed > 0
+        judged = _judge(request, events, pressed, drawn)
+    interrupted |= judged.replayed.interrupted
+    told = _reported(judged.replayed.alerts.values(), request.window)
+    alerts = [one.alert for one in told]
+    seconds = time.perf_counter() - started
+    summary = summarise(accounting, seen, judged, ruleset, alerts, interrupted=interrupted, seconds=seconds)
+    _tell(request, summary, told)
+    if interrupted:
+        return Exit.INTERRUPTED
+    cut = any(remark.what in {"cut_short", "damaged"} for remark in accounting.remarks)
+    return Exit.DEAD_LETTERS if accounting.dead_letter or cut else Exit.DONE
+
+
+def _read(
+    request: Request,
+    accounting: Accounting,
+    dead_letter: DeadLetter,
+    seen: Seen,
+    events: EventSorter,
+    pressed: Interrupts,
+    drawn: Bars,
+) -> None:
+    advance = drawn.start("reading", None)
+    told = 0
+
+    def progress(done: int, _total: int | None) -> None:
+        nonlocal told
+        advance(done - told)
+        told = done
+
+    blocks = read_blocks(
+        request.paths, request.settings, accounting, dead_letter, progress=progress, stop=pressed.asked()
+    )
+    for block in blocks:
+        seen.add(block)
+        events.add(block)
+
+
+def _judge(request: Request, events: EventSorter, pressed: Interrupts, drawn: Bars) -> Judged:
+    stop = pressed.asked()
+    if request.workers > 1:
+        return judge_shared(request.plan, events, request.window, request.workers, stop)
+    return judge_alone(request.plan, events, request.window, drawn.start("judging", events.count), stop)
+
+
+def _reported(alerts: Iterable[bytes], window: Window) -> list[Told]:
+    """The alerts inside the window, by (`first_at`, `id`)."""
+    told = [Told(msgspec.json.decode(raw), raw) for raw in alerts]
+    inside = [
+        one
+        for one in told
+        if (window.begin is None or datetime.fromisoformat(one.alert["last_at"]) >= window.begin)
+        and (window.user is None or window.user in {one.alert["user"], one.alert["subject"]["value"]})
+    ]
+    return sorted(inside, key=lambda one: (one.alert["first_at"], one.alert["id"]))
+
+
+def summarise(
+    accounting: Accounting,
+    seen: Seen,
+    judged: Judged,
+    ruleset: Ruleset,
+    alerts: list[dict[str, Any]],
+    *,
+    interrupted: bool,
+    seconds: float,
+) -> Summary:
+    """All that is known of the run, as one object."""
+    counts = judged.counts
+    remarks = [str(remark) for remark in accounting.remarks]
+    remarks += [f"{build}: {n:,} look-ups met a broken record" for build, n in sorted(judged.failed_look_ups.items())]
+    return Summary(
+        records_read=accounting.records_read,
+        mapped=accounting.mapped,
+        dropped=dict(sorted(accounting.dropped.items())),
+        dead_letter=accounting.dead_letter,
+        events_made=accounting.events_made,
+        events=counts.events,
+        duplicates=counts.duplicates,
+        outside=judged.replayed.outside,
+        clock_skew=counts.clock_skew,
+        unresolved_sessions=counts.unresolved_sessions,
+        placeholder_users=accounting.placeholder_users,
+        unreadable_addresses=dict(sorted(accounting.addresses_unread.items())),
+        formats=dict(sorted(accounting.formats.items())),
+        kinds=dict(sorted(accounting.kinds.items())),
+        users=len(seen.users),
+        first_at=seen.first_at,
+        last_at=seen.last_at,
+        **alert_counts(alerts),
+        **rule_counts(counts),
+        near_misses=_near_misses(judged, ruleset),
+        remarks=remarks,
+        geo_build=judged.geo_build,
+        ruleset_version=ruleset.version,
+        interrupted=interrupted,
+        seconds=round(seconds, 3),
+        events_per_second=round(counts.events / seconds) if seconds else 0,
+    )
+
+
+def _near_misses(judged: Judged, ruleset: Ruleset) -> list[Miss]:
+    misses = [
+        Miss(rule=rule.id, sentence=rule.detector.sentence(told["evidence"], told["subject"]), **told)
+        for rule in ruleset.rules
+        for _, _, _, told in judged.counts.rules[rule.id].near_misses
+    ]
+    return sorted(misses, key=lambda miss: (-miss.strength, miss.at, miss.rule, miss.event))
+
+
+def _tell(request: Request, summary: Summary, alerts: list[Told]) -> None:
+    written = []
+    if request.alerts is not None:
+        lines = b"".join(one.raw + b"\n" for one in alerts)
+        if request.alerts == STDOUT:
+            sys.stdout.buffer.write(lines)
+            sys.stdout.buffer.flush()
+        else:
+            write_whole(Path(request.alerts), lines)
+            written.append(f"alerts       {request.alerts} ({len(alerts):,})")
+    if summary.dead_letter:
+        kept = request.dead_letter if request.dead_letter is not None else "not kept; give --dead-letter FILE to keep them"
+        written.append(f"dead letter  {kept} ({summary.dead_letter:,})")
+    if request.as_json:
+        typer.echo(summary.model_dump_json())
+        return
+    shown = summary.model_copy(update={"near_misses": _shown(summary.near_misses)})
+    show(shown, [one.alert for one in alerts], speaker(stderr=request.alerts == STDOUT), written)
+
+
+def _shown(misses: list[Miss]) -> list[Miss]:
+    """The closest of each rule, one for each subject."""
+    shown: list[Miss] = []
+    for miss in misses:
+        same_rule = [other for other in shown if other.rule == miss.rule]
+        if len(same_rule) < NEAR_MISSES_EACH and miss.subject not in {other.subject for other in same_rule}:
+            shown.append(miss)
+    return shown
+
+
+def _instant(option: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r} is no instant; write 2026-03-02 or 2026-03-02T10:00:00Z") from error
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

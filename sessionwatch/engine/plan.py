@@ -1,0 +1,43 @@
+"""How to make an engine: rule files and databases by path, so that every worker process makes the same one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from geo.databases import Databases
+from geo.locator import Locator
+from sessionwatch.engine.buckets import share
+from sessionwatch.engine.in_order import Engine
+from sessionwatch.ruleset.compiled import Ruleset
+from sessionwatch.ruleset.loading import load_ruleset
+
+
+@dataclass(frozen=True, slots=True)
+class EnginePlan:
+    """Rule files or folders, geo databases, and whether near misses are wanted. Plain data: it goes to workers."""
+
+    rules: tuple[Path, ...]
+    geo: tuple[Path, ...] = ()
+    near_misses: bool = False
+
+    def ruleset(self) -> Ruleset:
+        """The rules, compiled.
+
+        Raises: RulesetError with every fault.
+        """
+        return load_ruleset(self.rules, near_misses=self.near_misses)
+
+    def engine(self, worker: int = 0, workers: int = 1) -> Engine:
+        """The engine of one of `workers` workers.
+
+        Raises: RulesetError with every fault; DatabaseError where a database cannot be used.
+        """
+        ruleset = self.ruleset()
+        locator = Locator(Databases.open(self.geo), reads=attributes_read(ruleset))
+        return Engine(ruleset, locator, owns=share(worker, workers) if workers > 1 else None)
+
+
+def attributes_read(ruleset: Ruleset) -> frozenset[str]:
+    """The keys of `attributes` that some rule's condition or detector reads."""
+    return frozenset().union(*(rule.reads | rule.detector.reads for rule in ruleset.rules))
