@@ -93,7 +93,7 @@ class Detector(ABC, Generic[P, S]):
 
     @abstractmethod
     def judge(self, event: PlacedEvent, state: S) -> Verdict:
-        """Ask: is `event`, after what `state` remembers, what the rule looks for?
+        """Ask whether `event`, after what `state` remembers, is what the rule looks for.
 
         Called for each event the rule's `when` selects, before anything has learned from it. Must not change `state`.
         Return a `Finding`, `NotEvaluable` where evidence about the person is missing or too weak, or None. On a

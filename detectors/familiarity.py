@@ -90,7 +90,7 @@ def see(seen: Seen, value: str, at_us: int, most: int, *, since_us: int | None =
     first_us = at_us if since_us is None else since_us
     seen[value] = (first_us if known is None else min(known[0], first_us), at_us)
     if len(seen) > most:
-        del seen[min(seen, key=lambda each: (seen[each][1], each))]
+        del seen[min((each for each in seen if each != value), key=lambda each: (seen[each][1], each))]
 
 
 def familiar(seen: Seen, values: Iterable[str], by_us: int) -> bool:
@@ -101,3 +101,26 @@ def familiar(seen: Seen, values: Iterable[str], by_us: int) -> bool:
 def has_history(seen: Seen, by_us: int) -> bool:
     """Whether anything at all was already known at `by_us`; without it nobody can be called unfamiliar."""
     return any(first_us <= by_us for first_us, _ in seen.values())
+
+
+class Learning(msgspec.Struct, array_like=True):
+    """How far a learning period has come: since when, how many events, and when the last one was."""
+
+    since_us: int = 0
+    events: int = 0
+    newest_us: int = 0
+
+    def has_begun(self, at_us: int, forget_after_us: int) -> bool:
+        """Whether anything was learned that is not forgotten at `at_us`."""
+        return self.events > 0 and at_us - self.newest_us <= forget_after_us
+
+    def is_over(self, at_us: int, learn_for_us: int, learn_min_events: int) -> bool:
+        """Whether enough was learned to call a value new: by time or by events, whichever came first."""
+        return self.events > 0 and (at_us - self.since_us >= learn_for_us or self.events >= learn_min_events)
+
+    def note(self, at_us: int) -> None:
+        """Count one event learned from."""
+        if not self.events:
+            self.since_us = at_us
+        self.events += 1
+        self.newest_us = at_us

@@ -1,0 +1,349 @@
+"""Another device: inside one session, which is how a stolen session looks, or against a person's known devices.
+
+A device is its own id where the source gives one; else the fingerprint of the user agent, which no update changes.
+Roaming is no change: one device id on many networks stays one device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, ClassVar, Final, Literal
+
+import msgspec
+from pydantic import Field
+
+from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
+from detectors.familiarity import VOUCHING, Learning, Seen, Suspect, familiar, put_aside, released, see
+from detectors.fingerprint import alike, fingerprint
+from models.events import EventKind, EventRef, PlacedEvent
+from models.findings import By, Candidate, Finding, NotEvaluable, Unfamiliar, Verdict
+from models.instants import SECOND_US, span_us
+from models.spans import Span
+
+SESSIONS_MAX: Final = 32
+"""Sessions remembered for a subject; the longest idle goes first."""
+TRAITS_MAX: Final = 8
+"""Devices, agents and networks remembered of one session, each; the oldest goes first."""
+DEVICES_MAX: Final = 32
+NETWORKS_MAX: Final = 64
+"""Devices and networks remembered of a subject; the longest unseen goes first."""
+SAMPLE_MAX: Final = 10
+
+Needs = Literal["device", "network", "device_and_network", "device_or_network"]
+_NEEDED: Final[Mapping[Needs, tuple[Unfamiliar, ...]]] = {
+    "device": ("device",),
+    "network": ("network",),
+    "device_and_network": ("device", "network"),
+    "device_or_network": ("device", "network"),
+}
+
+
+class DeviceParams(DetectorParams):
+    """Against what a device is compared, what must differ, and how long to learn and remember."""
+
+    scope: Literal["session", "user"] = Field(
+        "session",
+        description="`session`: against the same session so far; `user`: against the subject's known devices.",
+    )
+    needs: Needs = Field(
+        "device_and_network", description="What must differ; a missing device or address is never a difference."
+    )
+    same_asn_is_same: bool = Field(
+        default=True, description="Whether addresses of one autonomous system are one network: phones change address."
+    )
+    known_network: Literal["ignore", "lower", "normal"] = Field(
+        "lower", description="`scope: user`: effect of a new device on a network known for `familiar_after`."
+    )
+    familiar_after: Span = Field(
+        timedelta(days=1),
+        ge=timedelta(0),
+        le=timedelta(days=90),
+        description="`scope: user`: how long a network must have been seen to be known.",
+    )
+    session_idle_max: Span = Field(
+        timedelta(days=1),
+        gt=timedelta(0),
+        le=timedelta(days=30),
+        description="`scope: session`: a session unused for this long is compared with no more.",
+    )
+    learn_for: Span = Field(
+        timedelta(days=14),
+        ge=timedelta(0),
+        le=timedelta(days=90),
+        description="`scope: user`: learning ends after this long, or after `learn_min_events`.",
+    )
+    learn_min_events: int = Field(
+        10, ge=1, le=10_000, description="`scope: user`: learning ends after this many events, or after `learn_for`."
+    )
+    accept_after: Span = Field(
+        timedelta(days=30),
+        gt=timedelta(0),
+        le=timedelta(days=365),
+        description="How long until a flagged device becomes known without anybody vouching for it.",
+    )
+    forget_after: Span = Field(
+        timedelta(days=90),
+        gt=timedelta(0),
+        le=timedelta(days=730),
+        description="`scope: user`: silence after which learning begins anew.",
+    )
+
+
+class Traits(msgspec.Struct, array_like=True):
+    """What one session was seen with."""
+
+    latest: EventRef
+    devices: list[str] = msgspec.field(default_factory=list)
+    agents: list[str] = msgspec.field(default_factory=list)
+    networks: list[str] = msgspec.field(default_factory=list)
+
+    def note(self, device: str, agent: str, networks: tuple[str, ...]) -> None:
+        """Add what is new, within bounds."""
+        for values, found in ((self.devices, (device,)), (self.agents, (agent,)), (self.networks, networks)):
+            for value in found:
+                if value and value not in values:
+                    values.append(value)
+                    if len(values) > TRAITS_MAX:
+                        del values[0]
+
+
+class DeviceState(DetectorState):
+    """Sessions with what they were seen with; known devices and networks; what is kept aside."""
+
+    sessions: dict[str, Traits] = msgspec.field(default_factory=dict)
+    devices: Seen = msgspec.field(default_factory=dict)
+    networks: Seen = msgspec.field(default_factory=dict)
+    learning: Learning = msgspec.field(default_factory=Learning)
+    aside: list[Suspect] = msgspec.field(default_factory=list)
+
+
+class DeviceEvidence(DetectorEvidence, frozen=True, kw_only=True):
+    """What changed, from what to what. `before` are the session's, or the subject's known devices and networks."""
+
+    scope: str
+    changed: tuple[str, ...]
+    needs: str
+    session: str
+    device: str
+    agent: str
+    ip: str
+    network: str
+    place: str
+    before_devices: tuple[str, ...]
+    before_networks: tuple[str, ...]
+    seconds_since: int | None
+    learned_events: int | None
+
+
+class DeviceChange(Detector[DeviceParams, DeviceState]):
+    """Judges the device and network of an event against its session so far, or against the subject's known ones."""
+
+    kind: ClassVar[str] = "device_change"
+    Params = DeviceParams
+    State = DeviceState
+    Evidence = DeviceEvidence
+    subjects: ClassVar[frozenset[By]] = frozenset({"user", "session"})
+    hears: ClassVar[frozenset[EventKind]] = VOUCHING
+
+    def __init__(self, params: DeviceParams, *, near_misses: bool = False) -> None:
+        super().__init__(params, near_misses=near_misses)
+        self._needed = _NEEDED[params.needs]
+        self._needs_device = params.needs in {"device", "device_and_network"}
+        self._needs_network = params.needs in {"network", "device_and_network"}
+        self._in_session = params.scope == "session"
+        self._idle_max_us = span_us(params.session_idle_max)
+        self._familiar_after_us = span_us(params.familiar_after)
+        self._learn_for_us = span_us(params.learn_for)
+        self._accept_after_us = span_us(params.accept_after)
+        self._forget_after_us = span_us(params.forget_after)
+
+    @property
+    def keep_us(self) -> int:
+        """As `session_idle_max` says, or for `scope: user` `forget_after`."""
+        return self._idle_max_us if self._in_session else self._forget_after_us
+
+    def judge(self, event: PlacedEvent, state: DeviceState) -> Verdict:
+        """Whether what is needed has changed, for sure."""
+        if self._in_session:
+            return self._judge_session(event, state)
+        return self._judge_user(event, state)
+
+    def learn(self, event: PlacedEvent, state: DeviceState, *, suspect: bool) -> None:
+        """Note the device and network of `event`, or keep them aside."""
+        self.hear(event, state, suspect=suspect)
+        device, agent, networks = event.device, fingerprint(event.user_agent).text, self._networks(event)
+        if self._in_session and not event.session:
+            return
+        if suspect:
+            put_aside(state.aside, Suspect.of(event, (device, agent, *networks)))
+        elif self._in_session:
+            self._note_session(state, EventRef.of(event), (device, agent, networks))
+        elif device or agent:
+            if state.learning.events and not state.learning.has_begun(event.at_us, self._forget_after_us):
+                state.learning, state.devices, state.networks = Learning(), {}, {}
+            state.learning.note(event.at_us)
+            self._note_user(state, event.at_us, (device, agent, networks))
+
+    def hear(self, event: PlacedEvent, state: DeviceState, *, suspect: bool) -> None:
+        """Let what `event` vouches for become known."""
+        for one in released(state.aside, event, self._accept_after_us, suspect=suspect):
+            device, agent, *networks = one.values
+            known = (device, agent, tuple(networks))
+            if self._in_session:
+                ref = EventRef(one.event, one.at_us, session=one.session, device=device)
+                self._note_session(state, ref, known)
+            else:
+                self._note_user(state, event.at_us, known, since_us=0)
+
+    @classmethod
+    def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:
+        """What changed, from what to what, how soon."""
+        now = evidence["device"] or evidence["agent"] or "an unnamed device"
+        at = f" at {evidence['network']}" if evidence["network"] else ""
+        before = ", ".join(evidence["before_devices"]) or "nothing that names a device"
+        if evidence["scope"] == "user":
+            return f"{who} used {now}{at} for the first time; known so far: {before}"
+        soon = f"{evidence['seconds_since']:,} seconds after" if evidence["seconds_since"] is not None else "after"
+        where = ", ".join(evidence["before_networks"])
+        return (
+            f"{who}: session {evidence['session']} continued on {now}{at}, {soon} {before}"
+            f"{' at ' * bool(where)}{where} ({' and '.join(evidence['changed'])} changed)"
+        )
+
+    def _judge_session(self, event: PlacedEvent, state: DeviceState) -> Verdict:
+        if not event.session:
+            return NotEvaluable("no_session")
+        traits = state.sessions.get(event.session)
+        if traits is None or event.at_us - traits.latest.at_us > self._idle_max_us:
+            return None
+        if self._needs_network and event.network in traits.networks:
+            return None
+        agent, networks = fingerprint(event.user_agent).text, self._networks(event)
+        changes = {
+            "device": _differs(event.device, agent, traits.devices, traits.agents),
+            "network": not any(one in traits.networks for one in networks) if networks and traits.networks else None,
+        }
+        changed = self._decide(changes)
+        if not isinstance(changed, tuple):
+            return changed
+        return Finding(
+            evidence=self._evidence(event, changed, (*traits.devices, *traits.agents), traits.networks, traits.latest),
+            key=event.session,
+            events=(traits.latest,),
+            candidates=(self._candidate(event, agent, changed),),
+        )
+
+    def _judge_user(self, event: PlacedEvent, state: DeviceState) -> Verdict:
+        if self._needs_device and event.device and _ID + event.device in state.devices:
+            return None
+        agent, networks = fingerprint(event.user_agent).text, self._networks(event)
+        learning = state.learning
+        if not learning.has_begun(event.at_us, self._forget_after_us):
+            return None if event.device or agent else NotEvaluable("no_device")
+        by_us = event.at_us - self._familiar_after_us
+        ids = [known.removeprefix(_ID) for known in state.devices if known.startswith(_ID)]
+        agents = [known for known in state.devices if not known.startswith(_ID)]
+        changes = {
+            "device": _differs(event.device, agent, ids, agents),
+            "network": not familiar(state.networks, networks, by_us) if networks else None,
+        }
+        changed = self._decide(changes)
+        if not isinstance(changed, tuple):
+            return changed
+        if not learning.is_over(event.at_us, self._learn_for_us, self.params.learn_min_events):
+            return None
+        at_home = changes["network"] is False
+        if at_home and self.params.known_network == "ignore":
+            return None
+        return Finding(
+            evidence=self._evidence(event, changed, (*ids, *agents), state.networks, None, learning.events),
+            key=event.device or agent,
+            candidates=(self._candidate(event, agent, changed),),
+            severity_shift=-1 if at_home and self.params.known_network == "lower" else 0,
+            set_aside=(f"known_network: {self.params.known_network}",) if at_home else (),
+        )
+
+    def _decide(self, changes: dict[str, bool | None]) -> tuple[Unfamiliar, ...] | NotEvaluable | None:
+        """What changed where that is enough; None where it is not; or which of the needed cannot be told."""
+        changed = tuple(name for name in self._needed if changes[name])
+        if self.params.needs == "device_or_network":
+            if changed:
+                return changed
+        elif any(changes[name] is False for name in self._needed):
+            return None
+        elif len(changed) == len(self._needed):
+            return changed
+        unknown = next((name for name in self._needed if changes[name] is None), None)
+        return NotEvaluable({"device": "no_device", "network": "no_address"}[unknown]) if unknown else None
+
+    def _networks(self, event: PlacedEvent) -> tuple[str, ...]:
+        if not event.network:
+            return ()
+        asn = event.place.asn if event.place is not None and self.params.same_asn_is_same else 0
+        return (event.network, f"AS{asn}") if asn else (event.network,)
+
+    def _note_session(self, state: DeviceState, ref: EventRef, known: tuple[str, str, tuple[str, ...]]) -> None:
+        traits = state.sessions.pop(ref.session, None)
+        if traits is None or ref.at_us - traits.latest.at_us > self._idle_max_us:
+            traits = Traits(ref)
+        elif ref.at_us >= traits.latest.at_us:
+            traits.latest = ref
+        traits.note(*known)
+        state.sessions[ref.session] = traits
+        if len(state.sessions) > SESSIONS_MAX:
+            del state.sessions[next(iter(state.sessions))]
+
+    def _note_user(
+        self, state: DeviceState, at_us: int, known: tuple[str, str, tuple[str, ...]], since_us: int | None = None
+    ) -> None:
+        device, agent, networks = known
+        for name in (_ID + device if device else "", agent):
+            if name:
+                see(state.devices, name, at_us, DEVICES_MAX, since_us=since_us)
+        for name in networks:
+            see(state.networks, name, at_us, NETWORKS_MAX, since_us=since_us)
+
+    def _candidate(self, event: PlacedEvent, agent: str, changed: tuple[Unfamiliar, ...]) -> Candidate:
+        return Candidate(event.session, event.id, event.at_us, event.ip, event.device or agent, changed)
+
+    def _evidence(
+        self,
+        event: PlacedEvent,
+        changed: tuple[str, ...],
+        devices: tuple[str, ...],
+        networks: list[str] | Seen,
+        latest: EventRef | None,
+        learned_events: int | None = None,
+    ) -> DeviceEvidence:
+        return DeviceEvidence(
+            scope=self.params.scope,
+            changed=changed,
+            needs=self.params.needs,
+            session=event.session,
+            device=event.device,
+            agent=fingerprint(event.user_agent).text,
+            ip=event.ip,
+            network=event.network,
+            place=event.place.label if event.place is not None else "",
+            before_devices=devices[-SAMPLE_MAX:],
+            before_networks=tuple(networks)[-SAMPLE_MAX:],
+            seconds_since=(event.at_us - latest.at_us) // SECOND_US if latest is not None else None,
+            learned_events=learned_events,
+        )
+
+
+_ID: Final = "id:"
+"""Marks a known device's own id, apart from the fingerprints of agents."""
+
+
+def _differs(device: str, agent: str, devices: list[str], agents: list[str]) -> bool | None:
+    """Whether it is another device; None where nothing comparable is known.
+
+    Two ids decide alone: one device that updates or roams keeps its id, and two devices may share an agent.
+    """
+    if device and devices:
+        return device not in devices
+    if agent and agents:
+        return not any(alike(agent, one) for one in agents)
+    return None

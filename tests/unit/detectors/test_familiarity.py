@@ -1,0 +1,107 @@
+"""What is known, what waits aside, and who may vouch for it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.familiarity import ASIDE_MAX, Learning, Seen, Suspect, familiar, has_history, put_aside, released, see
+from detectors.worlds import START_US, an_event
+from models.events import PlacedEvent
+from models.instants import DAY_US
+
+WAIT_US = 30 * DAY_US
+
+
+def waiting() -> list[Suspect]:
+    """One flagged event, aside."""
+    return [Suspect(START_US, "e1", "s1", "192.0.2.1", "d1", ("JP",))]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        an_event("mfa_result", 1, outcome="success", session="s1"),
+        an_event("mfa_result", 1, outcome="success", ip="192.0.2.1"),
+        an_event("mfa_result", 1, outcome="success", device="d1"),
+        an_event("verdict", 1, action="benign", session="s1"),
+        an_event("verdict", 1, action="benign", target="e1"),
+        an_event("login", WAIT_US),
+    ],
+)
+def test_is_released_by_who_may_vouch_or_by_time(event: PlacedEvent) -> None:
+    """MFA passed from it, a benign verdict on it, or long enough without objection."""
+    aside = waiting()
+    assert [one.values for one in released(aside, event, WAIT_US, suspect=False)] == [("JP",)]
+    assert aside == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        an_event("mfa_result", 1, outcome="failure", session="s1"),
+        an_event("mfa_result", 1, outcome="success", session="s2", ip="192.0.2.2", device="d2"),
+        an_event("mfa_result", 1, outcome="success"),
+        an_event("mfa_challenge", 1, outcome="success", session="s1"),
+        an_event("verdict", 1, action="malicious", session="s1"),
+        an_event("login", WAIT_US - 1, session="s1", mfa=True),
+    ],
+)
+def test_stays_aside_otherwise(event: PlacedEvent) -> None:
+    """Failed MFA, MFA from elsewhere, a challenge, a verdict against it, a claim of its own: not enough."""
+    aside = waiting()
+    assert released(aside, event, WAIT_US, suspect=False) == []
+    assert len(aside) == 1
+
+
+def test_a_flagged_approval_vouches_for_nothing() -> None:
+    """Approving the push of a flood is no proof of anything."""
+    aside = waiting()
+    assert released(aside, an_event("mfa_result", 1, outcome="success", session="s1"), WAIT_US, suspect=True) == []
+
+
+def test_aside_is_bounded() -> None:
+    """Beyond the bound the oldest go."""
+    aside: list[Suspect] = []
+    for n in range(100):
+        put_aside(aside, Suspect(n, f"e{n}"))
+    assert [one.at_us for one in aside] == list(range(100 - ASIDE_MAX, 100))
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 50)), max_size=60), st.integers(1, 5))
+def test_seen_keeps_the_latest(steps: list[tuple[str, int]], most: int) -> None:
+    """No more than allowed is kept, and never at the cost of what was seen last."""
+    seen: Seen = {}
+    at_us = 0
+    for value, gap_us in steps:
+        at_us += gap_us
+        see(seen, value, at_us, most)
+        assert len(seen) <= most
+        assert seen[value][1] == at_us
+
+
+def test_familiar_counts_from_the_first_sight() -> None:
+    """A value seen at 10 was known by 10, not by 9; vouched for, it was always known."""
+    seen: Seen = {}
+    see(seen, "IT", 10, 5)
+    see(seen, "IT", 20, 5)
+    assert familiar(seen, ("IT",), 10)
+    assert not familiar(seen, ("IT",), 9)
+    assert not has_history(seen, 9)
+    see(seen, "JP", 20, 5, since_us=0)
+    assert familiar(seen, ("JP",), 0)
+
+
+def test_learning_ends_by_time_or_by_events() -> None:
+    """Whichever comes first; silence begins it anew; nothing learned is never enough."""
+    learning = Learning()
+    assert not learning.is_over(10**15, 1, 1)
+    learning.note(100)
+    assert not learning.is_over(150, 100, 3)
+    assert learning.is_over(200, 100, 3)
+    learning.note(110)
+    learning.note(120)
+    assert learning.is_over(121, 100, 3)
+    assert learning.has_begun(220, 100)
+    assert not learning.has_begun(221, 100)
