@@ -14,7 +14,7 @@ unexport PYTHONPATH
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types layers docs format example lock clean ready-run ready-dev
+.PHONY: help run test lint types layers docs format example limits lock clean ready-run ready-dev
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -38,7 +38,7 @@ layers: ready-dev  ## check that no room imports one above it
 	@$(BIN)/lint-imports --no-cache
 
 docs: ready-dev  ## run the examples in README, docs and docstrings
-	@$(PY) -m pytest -q tests/meta/test_documents.py
+	@$(PY) -m pytest -q README.md ARCHITECTURE.md CONTRIBUTING.md docs $(PACKAGES) tests/meta/test_documents.py
 
 format: ready-dev  ## lay the code out: ruff format, and the fixes that are safe
 	@$(PY) -m ruff check --fix --quiet .
@@ -46,6 +46,9 @@ format: ready-dev  ## lay the code out: ruff format, and the fixes that are safe
 
 example: ready-run  ## make the example day anew; the same bytes each time
 	@$(PY) examples/hospital_day.py $(EXAMPLE)
+
+limits: ready-run  ## write the table of docs/limits.md from the code
+	@$(PY) docs/limits.py
 
 lock:  ## write requirements/*.txt anew with uv; the only place where versions are chosen
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv (pip install uv), or say make lock UV=/path/to/uv"; exit 1; }
