@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from detectors.familiarity import Seen, familiar, has_history, see
-from detectors.fingerprint import device_of
+from detectors.fingerprint import fingerprint
 from geo.distance import great_circle_km
 from models.events import EventRef, PlacedEvent
 from models.findings import Candidate, Unfamiliar
@@ -36,11 +36,16 @@ class Fix(msgspec.Struct, array_like=True, frozen=True):
     longitude: float
     radius_km: float
     network: str = ""
-    device: str = ""
+    agent: str = ""
     country: str = ""
     asn: int = 0
     organisation: str = ""
     network_class: NetworkClass = ""
+
+    @property
+    def device(self) -> str:
+        """The device's own id where the source gives one, else its agent's fingerprint."""
+        return self.ref.device or self.agent
 
     def minimum_km(self, other: Fix) -> float:
         """The least distance in km between the two: great circle less both radii, never below 0."""
@@ -85,7 +90,7 @@ def fix_of(event: PlacedEvent, class_radius_km: dict[NetworkClass, float]) -> Fi
         place.longitude,
         radius_km,
         event.network,
-        device_of(event.device, event.user_agent),
+        fingerprint(event.user_agent).text,
         place.country,
         place.asn,
         place.organisation,
@@ -124,13 +129,14 @@ class Profile(msgspec.Struct, array_like=True):
                 self.places.remove(min(self.places, key=lambda one: (one.last_us, one.latitude, one.longitude)))
         for value in networks_of(fix):
             see(self.networks, value, at_us, NETWORKS_MAX, since_us=since_us)
-        if fix.device:
-            see(self.devices, fix.device, at_us, DEVICES_MAX, since_us=since_us)
+        for value in (fix.ref.device, fix.agent):
+            if value:
+                see(self.devices, value, at_us, DEVICES_MAX, since_us=since_us)
 
     def unlearn(self, fix: Fix, since_us: int) -> None:
         """Forget what was first seen after `since_us` and is of `fix`: it turned out to be no one's normal."""
         self.places[:] = [one for one in self.places if one.first_us <= since_us or not _near(one, fix)]
-        for seen, values in ((self.networks, networks_of(fix)), (self.devices, (fix.device,))):
+        for seen, values in ((self.networks, networks_of(fix)), (self.devices, (fix.ref.device, fix.agent))):
             for value in values:
                 if value in seen and seen[value][0] > since_us:
                     del seen[value]
@@ -144,7 +150,8 @@ class Profile(msgspec.Struct, array_like=True):
         networks = networks_of(fix)
         if networks and has_history(self.networks, by_us) and not familiar(self.networks, networks, by_us):
             found.append("network")
-        if fix.device and has_history(self.devices, by_us) and not familiar(self.devices, (fix.device,), by_us):
+        device = fix.device
+        if device and has_history(self.devices, by_us) and not familiar(self.devices, (device,), by_us):
             found.append("device")
         return tuple(found)
 
@@ -192,5 +199,5 @@ def candidates_of(fixes: list[Fix], profile: Profile, familiar_after_us: int) ->
             odd = tuple(name for name in ("place", "network", "device") if name in {*old.unfamiliar, *unfamiliar})
             found[key] = msgspec.structs.replace(old, unfamiliar=odd)
         else:
-            found[key] = Candidate(ref.session, ref.id, ref.at_us, ref.ip, ref.device or fix.device, unfamiliar)
+            found[key] = Candidate(ref.session, ref.id, ref.at_us, ref.ip, fix.device, unfamiliar)
     return tuple(found.values())
