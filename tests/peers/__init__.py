@@ -1,0 +1,1 @@
+"""Defects found in other systems, each as a test of ours."""
