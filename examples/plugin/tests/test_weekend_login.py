@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from detectors.testing import check_detector
 from weekend_login import WeekendLogin
+
+from detectors.testing import check_detector
 
 
 def test_keeps_the_contract_of_a_detector() -> None:
