@@ -46,7 +46,8 @@ def vetted(place: Place, source: PlaceSource, build: str = "") -> Place:
     """A place as somebody gave it, fit to be judged: the country as a code, a coordinate only where it is evidence.
 
     A coordinate off the globe, or surely outside the country named beside it, is left out; a radius that is missing
-    or no number becomes the usual one.
+    or no number becomes the usual one. Where nothing is left but the class of the network, nobody said where it is:
+    `source` is empty.
 
     >>> vetted(Place(37.8, -122.4, 20.0, "Argentina"), "log")
     Place(latitude=None, longitude=None, radius_km=0.0, country='AR', region='', city='', asn=0, organisation='', \
@@ -62,6 +63,7 @@ network_class='', source='log', build='')
         or lies_outside(latitude, longitude, radius_km, place.country)
     ):
         latitude, longitude, radius_km = None, None, 0.0
+    names = (place.country, place.region, place.city, place.organisation)
     return Place(
         latitude,
         longitude,
@@ -72,7 +74,7 @@ network_class='', source='log', build='')
         place.asn,
         place.organisation,
         place.network_class,
-        source,
+        source if latitude is not None or place.asn or any(names) else "",
         build,
     )
 
@@ -93,7 +95,7 @@ def completed(first: Place, second: Place) -> Place:
             latitude, longitude, radius_km, source = second.latitude, second.longitude, second.radius_km, second.source
             if not (same_city and same_region):
                 radius_km = max(radius_km, country_radius_km(country or second.country))
-        elif not (country or region or city):
+        elif not (country or region or city) and (second.country or second.region or second.city or not source):
             source = second.source
         country, region, city = (
             country or second.country,

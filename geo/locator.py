@@ -150,7 +150,7 @@ class Locator:
             said = vetted(_geography(given) if given.build else given, "log")
             found, whole = self._found(where)
             place = self._classed(completed(said, found), where)
-        located = (where.text or ip, where.network, None if place == Place(source=place.source) else place)
+        located = (where.text or ip, where.network, None if place == NOWHERE else place)
         if whole:
             if len(self._by_place) >= LOCATED_MAX:
                 self._by_place.clear()

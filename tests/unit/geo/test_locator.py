@@ -1,0 +1,289 @@
+"""What the locator makes of an event: instants, networks, and who is believed about the place."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from unittest import mock
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geo import locator as module
+from geo.databases import WALKED_MAX_BYTES, Databases
+from geo.locator import Locator
+from geo.networks import KnownNetwork
+from models.events import KINDS, PlacedEvent, SessionEvent
+from models.instants import to_us
+from models.places import Place
+from sessionwatch.errors import UsageError
+from tests.unit.geo.mmdb import BROKEN, asn, city, write
+
+AT = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
+MILAN = city("IT", city="Milan", region="Lombardy", at=(45.46, 9.19), radius_km=20)
+BUILD = "GeoLite2-City 2024-05-01"
+
+
+def event(**fields) -> SessionEvent:
+    """A login with `fields`."""
+    return SessionEvent(**{"id": "e1", "at": AT, "kind": "login", **fields})
+
+
+@pytest.fixture(scope="module")
+def databases(tmp_path_factory):
+    """A City and an ASN database of one day."""
+    folder = tmp_path_factory.mktemp("geo")
+    cities = {"81.2.69.0/24": MILAN, "81.2.70.0/24": city("GB", at=(51.48, 0.0), radius_km=5)}
+    numbers = {"81.2.69.0/24": asn(3269, "ASN-IBSNAZ")}
+    files = [write(folder / "city.mmdb", cities), write(folder / "asn.mmdb", numbers, type="GeoLite2-ASN")]
+    return Databases.open(files)
+
+
+def test_every_field_of_an_event_arrives_in_its_own_place():
+    """Fields are handed over by position, so each one here has a value of its own."""
+    texts = {name: f"the {name}" for name, said in SessionEvent.__annotations__.items() if said == "str"}
+    placed = Locator().locate(
+        event(
+            **{**texts, "ip": "2001:db8:1:2::00ff"},
+            received_at=AT + timedelta(seconds=3),
+            sequence=7,
+            outcome="success",
+            mfa=True,
+            interactive=False,
+            count=11,
+            bytes=13,
+            attributes={"key": "value"},
+        )
+    )
+    expected = {
+        **texts,
+        "at_us": to_us(AT),
+        "received_us": to_us(AT) + 3_000_000,
+        "sequence": 7,
+        "rank": 4,
+        "id": "e1",
+        "kind": "login",
+        "outcome": "success",
+        "ip": "2001:db8:1:2::ff",
+        "network": "2001:db8:1:2::/64",
+        "mfa": True,
+        "interactive": False,
+        "count": 11,
+        "bytes": 13,
+        "place": None,
+        "attributes": {"key": "value"},
+    }
+    assert {name: getattr(placed, name) for name in PlacedEvent.__struct_fields__} == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_event_keeps_its_order(kind):
+    """Order is the same before and after an event is placed, for every kind."""
+    one = event(kind=kind, sequence=3)
+    assert Locator().locate(one).order == one.order
+
+
+@given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.timezones() | st.just(UTC)))  # noqa: DTZ001 - Hypothesis takes bounds without a zone and adds one
+def test_instants_are_exact_to_the_microsecond_in_any_zone(at):
+    """Also before 1970, and across changes of summer time."""
+    assert Locator().locate(event(at=at, received_at=at)).at_us == to_us(at)
+    assert Locator().locate(event(at=at, received_at=at)).received_us == to_us(at)
+
+
+def test_one_instant_in_two_zones_is_one_instant():
+    """An offset is a way of writing."""
+    shifted = AT.astimezone(timezone(timedelta(hours=-7)))
+    assert Locator().locate(event(at=shifted)).at_us == Locator().locate(event()).at_us
+
+
+def test_the_place_of_the_log_stands(databases):
+    """Who wrote the log knew more than a database does; coordinate, radius and names stay as they are."""
+    said = Place(41.9, 12.5, 5.0, "IT", "", "Rome")
+    place = Locator(databases).locate(event(ip="81.2.69.1", place=said)).place
+    assert (place.latitude, place.longitude, place.radius_km) == (41.9, 12.5, 5.0)
+    assert (place.city, place.region, place.source) == ("Rome", "", "log")
+
+
+def test_the_network_of_an_address_is_told_beside_the_place_of_the_log(databases):
+    """And the place then names the database that it came from."""
+    place = Locator(databases).locate(event(ip="81.2.69.1", place=Place(41.9, 12.5, 5.0, "IT"))).place
+    assert (place.asn, place.organisation) == (3269, "ASN-IBSNAZ")
+    assert "GeoLite2-ASN 2024-05-01" in place.build
+
+
+def test_a_log_without_a_coordinate_takes_that_of_a_database_that_agrees(databases):
+    """The log's own names stay, written as codes."""
+    place = Locator(databases).locate(event(ip="81.2.69.1", place=Place(country="Italy", city="Milan"))).place
+    assert (place.latitude, place.radius_km, place.country, place.city) == (45.46, 20, "IT", "Milan")
+    assert place.source == "database"
+
+
+def test_a_log_and_a_database_that_name_two_countries_give_no_coordinate(databases):
+    """One of them is wrong and nobody knows which: that is no evidence against anyone."""
+    place = Locator(databases).locate(event(ip="81.2.69.1", place=Place(country="FR"))).place
+    assert not place.located
+    assert (place.country, place.source) == ("FR", "log")
+
+
+def test_without_a_place_in_the_log_the_databases_are_asked(databases):
+    """Greenwich, at longitude 0, included."""
+    locate = Locator(databases).locate
+    milan, greenwich = locate(event(ip="81.2.69.1")).place, locate(event(ip="81.2.70.1")).place
+    assert (milan.city, milan.source) == ("Milan", "database")
+    assert milan.build == f"GeoLite2-ASN 2024-05-01, {BUILD}"
+    assert (greenwich.latitude, greenwich.longitude, greenwich.located) == (51.48, 0.0, True)
+
+
+@pytest.mark.parametrize("ip", ["", "9.9.9.9", "AWS Internal", "224.0.0.1", "240.0.0.1", "203.0.113.5", "2a02::1"])
+def test_nobody_is_placed_where_nobody_knows(databases, ip):
+    """No place at all, also for text that is no address, which stays as it is."""
+    placed = Locator(databases).locate(event(ip=ip))
+    assert placed.place is None
+    assert placed.ip == ip
+
+
+@pytest.mark.parametrize("said", [Place(), Place(source="log")])
+def test_a_place_that_says_nothing_is_none(said):
+    """An adapter may hand over an empty place."""
+    assert Locator().locate(event(ip="9.9.9.9", place=said)).place is None
+
+
+@pytest.mark.parametrize(
+    "ip", ["10.0.0.1", "100.64.3.4", "127.0.0.1", "169.254.0.9", "fd00::1", "fe80::1", "::ffff:10.0.0.1"]
+)
+def test_internal_addresses_are_private_and_nowhere(databases, ip):
+    """A private against a public address is a change of network, not a distance."""
+    place = Locator(databases).locate(event(ip=ip)).place
+    assert place.network_class == "private"
+    assert not place.located
+
+
+def test_a_log_may_place_an_internal_address_and_an_example_of_the_documentation(databases):
+    """The coordinate stands; that the address is internal is said beside it."""
+    said = Place(45.46, 9.19, 20.0, "IT", "", "Milan")
+    locate = Locator(databases).locate
+    inside, example = locate(event(ip="10.0.0.1", place=said)).place, locate(event(ip="203.0.113.5", place=said)).place
+    assert (inside.located, inside.network_class) == (True, "private")
+    assert (example.located, example.network_class) == (True, "")
+
+
+def test_a_coordinate_of_the_log_that_contradicts_its_country_is_left_out():
+    """Seen in real logs; the names stay, for rules that count countries."""
+    place = Locator().locate(event(place=Place(37.77, -122.42, 0.0, "Argentina", "", "Wheelwright"))).place
+    assert not place.located
+    assert (place.country, place.city) == ("AR", "Wheelwright")
+
+
+def test_the_users_own_list_sets_class_and_organisation_over_all_else(databases):
+    """Those who run a VPN know its addresses."""
+    networks = {"81.2.69.0/24": KnownNetwork("vpn", "St. Anna"), "10.0.0.0/8": "corporate", "9.9.9.0/24": "sase"}
+    locate = Locator(databases, networks=networks).locate
+    vpn, office, elsewhere = (locate(event(ip=ip)).place for ip in ("81.2.69.1", "10.0.0.1", "9.9.9.9"))
+    assert (vpn.network_class, vpn.organisation, vpn.city) == ("vpn", "St. Anna", "Milan")
+    assert (office.network_class, elsewhere.network_class) == ("corporate", "sase")
+    said = Place(45.46, 9.19, 5.0, network_class="hosting", organisation="X")
+    place = locate(event(ip="81.2.69.1", place=said)).place
+    assert (place.network_class, place.organisation, place.radius_km) == ("vpn", "St. Anna", 5.0)
+
+
+def test_a_list_of_networks_with_a_bad_line_is_refused():
+    """Before the first event."""
+    with pytest.raises(UsageError):
+        Locator(networks={"office": "vpn"})
+
+
+def test_what_was_placed_once_stands_unless_it_is_looked_up_anew(databases, tmp_path):
+    """A stream that was placed with an older build gives the same alerts again, or on demand the newer answer."""
+    once = Locator(databases).locate(event(ip="81.2.69.1")).place
+    moved = {"81.2.69.0/24": city("IT", city="Rome", at=(41.9, 12.5), radius_km=10)}
+    newer = Databases.open([write(tmp_path / "n.mmdb", moved, built=datetime(2025, 1, 1, tzinfo=UTC))])
+    again = event(ip="81.2.69.1", place=once)
+    assert Locator(newer).locate(again).place == once
+    assert Locator().locate(again).place == once
+    anew = Locator(newer, relocate=True).locate(again).place
+    assert (anew.city, anew.build) == ("Rome", "GeoLite2-City 2025-01-01")
+    assert Locator(relocate=True).locate(again).place is None
+
+
+def test_looking_up_anew_keeps_the_logs_own_place_and_forgets_the_older_network(databases, tmp_path):
+    """The network beside a log's place came from a database too."""
+    said = Place(45.46, 9.19, 5.0, "IT", "", "Milan")
+    once = Locator(databases).locate(event(ip="81.2.69.1", place=said)).place
+    assert once.asn == 3269
+    numbers = {"81.2.69.0/24": asn(64512, "MOVED")}
+    newer = Databases.open([write(tmp_path / "n.mmdb", numbers, type="GeoLite2-ASN")])
+    anew = Locator(newer, relocate=True).locate(event(ip="81.2.69.1", place=once)).place
+    assert (anew.asn, anew.organisation, anew.latitude, anew.source) == (64512, "MOVED", 45.46, "log")
+
+
+def test_only_the_attributes_that_rules_read_are_kept():
+    """State holds what was read; None keeps all."""
+    attributes = {"a": "1", "b": "2", "c": "3"}
+    kept = [Locator(reads=reads).locate(event(attributes=attributes)).attributes for reads in (None, frozenset())]
+    assert kept == [attributes, {}]
+    assert Locator(reads=frozenset({"b", "z"})).locate(event(attributes=attributes)).attributes == {"b": "2"}
+    assert attributes == {"a": "1", "b": "2", "c": "3"}
+
+
+def test_the_build_names_all_databases_and_nothing_where_there_is_none(databases):
+    """It is what alerts say they were judged with."""
+    assert Locator(databases).build == f"GeoLite2-ASN 2024-05-01, {BUILD}"
+    assert Locator().build == ""
+
+
+def test_a_database_that_fails_over_an_address_leaves_it_unplaced_and_counted_each_time(tmp_path):
+    """Counts must not depend on what was asked before, or two workers would report another sum than one."""
+    broken = {"81.2.0.0/16": MILAN, "81.2.69.0/28": BROKEN, "80.0.0.0/8": MILAN}
+    locator = Locator(Databases.open([write(tmp_path / "l.mmdb", broken, padding_bytes=WALKED_MAX_BYTES)]))
+    said = Place(country="IT")
+    placed = [locator.locate(event(ip="81.2.69.1", place=place)).place for place in (None, None, said, said)]
+    assert [place is None for place in placed] == [True, True, False, False]
+    assert not placed[-1].located
+    assert locator.failed == {BUILD: 4}
+    assert locator.locate(event(ip="81.2.70.1")).place.located
+
+
+def test_strings_that_repeat_are_one_object():
+    """State refers to them for as long as a subject lives."""
+    locator = Locator()
+    wire = msgspec.json.encode(event(user="ann", device="tablet-7", user_agent="Mozilla/5.0", source="okta"))
+    one, other = (locator.locate(msgspec.json.decode(wire, type=SessionEvent)) for _ in range(2))
+    for name in ("user", "device", "user_agent", "source"):
+        assert getattr(one, name) is getattr(other, name)
+
+
+ADDRESSES = st.sampled_from(["", "81.2.69.1", "81.2.69.2", "81.2.70.1", "10.0.0.1", "::ffff:81.2.69.1", "x", "2a02::1"])
+PLACES = st.none() | st.builds(
+    Place,
+    st.sampled_from([None, 0.0, 45.46]),
+    st.sampled_from([None, 0.0, 9.19]),
+    st.sampled_from([0.0, 5.0]),
+    st.sampled_from(["", "IT", "FR"]),
+    source=st.sampled_from(["", "log", "database"]),
+    build=st.sampled_from(["", BUILD]),
+)
+
+
+@given(st.lists(st.tuples(ADDRESSES, PLACES), max_size=30), st.integers(1, 4), st.booleans())
+def test_what_is_said_of_an_event_does_not_depend_on_the_events_before_it(databases, sequence, room, relocate):
+    """However small the memory of the locator, and whatever filled it."""
+    networks = {"81.2.69.2/32": KnownNetwork("vpn", "St. Anna")}
+    used = Locator(databases, networks=networks, relocate=relocate)
+    with mock.patch.object(module, "LOCATED_MAX", room), mock.patch.object(module, "STRINGS_MAX", room):
+        for n, (ip, place) in enumerate(sequence):
+            one = event(ip=ip, place=place, user=f"user {n}")
+            fresh = Locator(databases, networks=networks, relocate=relocate)
+            assert used.locate(one) == fresh.locate(one)
+            assert len(used._by_address) <= room
+            assert len(used._by_place) <= room
+            assert len(used._strings) <= room + 5
+
+
+@given(ADDRESSES, PLACES)
+def test_a_placed_place_placed_again_is_the_same(databases, ip, place):
+    """So a stream may be placed by one stage and read by the next."""
+    locator = Locator(databases)
+    once = locator.locate(event(ip=ip, place=place)).place
+    if once is not None:
+        assert locator.locate(event(ip=ip, place=once)).place == once
