@@ -177,7 +177,7 @@ def guessing(log: Log) -> tuple[Staged, Staged]:
     story = "48 wrong passwords from six countries within eight minutes."
     return (
         Staged("farid.haddad", "brute_force", begin, end, story),
-        Staged("farid.haddad", "geo_velocity", begin, end, story),
+        Staged("farid.haddad", "brute_force_many_countries", begin, end, story),
     )
 
 
