@@ -1,0 +1,265 @@
+"""A path over many places within a span of time: its least length, its countries, its mean speed.
+
+Each step may be a possible journey, and all of them together not: somebody changes exits, or several people share one
+password. Impossible travel looks at pairs; this looks at the path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
+
+import msgspec
+from pydantic import Field
+
+from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
+from detectors.fixes import Fix, fix_of, unplaceable
+from models.events import PlacedEvent
+from models.findings import By, Candidate, Finding, NearMiss, NotEvaluable, Verdict
+from models.instants import HOUR_US, SECOND_US, instant, span_us
+from models.places import NetworkClass
+from models.spans import Span, span_text
+
+STOPS_MAX: Final = 32
+"""Stops kept of a path; beyond it the oldest goes, and with it its leg: the path is then too short, never too long."""
+REFS_MAX: Final = 9
+STRENGTH_MAX: Final = 1000.0
+
+_IGNORED: Final[frozenset[NetworkClass]] = frozenset({"corporate", "sase", "vpn", "relay", "satellite"})
+_CLASS_RADIUS_KM: Final[Mapping[NetworkClass, float]] = {"mobile": 300.0}
+
+
+class PathParams(DetectorParams):
+    """How far, through how many countries and how fast within the window; all three must be reached."""
+
+    window: Span = Field(
+        timedelta(hours=24), gt=timedelta(0), le=timedelta(days=7), description="Length of the sliding window."
+    )
+    distance_min_km: float = Field(
+        2000,
+        gt=0,
+        le=1_000_000,
+        allow_inf_nan=False,
+        description="Least length of the path in km: the sum of its legs, each less both radii.",
+    )
+    countries_min: int = Field(3, ge=1, le=20, description="Least number of different countries on the path.")
+    speed_max_kmh: float = Field(
+        500,
+        gt=0,
+        le=20_000,
+        allow_inf_nan=False,
+        description="Mean speed over the path in km/h, from its first stop to its last, waits included.",
+    )
+    radius_max_km: float = Field(
+        1500,
+        gt=0,
+        le=20_038,
+        allow_inf_nan=False,
+        description="A place known less precisely than this, in km, is no stop.",
+    )
+    failed_may_count: bool = Field(
+        default=False,
+        description="Whether failed sign-ins are stops; then the path is the guesser's, not the person's.",
+    )
+    ignored_classes: frozenset[NetworkClass] = Field(
+        default=_IGNORED, max_length=11, description="Network classes whose places are no stops."
+    )
+    class_radius_km: dict[NetworkClass, float] = Field(
+        default_factory=lambda: dict(_CLASS_RADIUS_KM),
+        max_length=11,
+        description="Least radius in km that a network class leaves a place.",
+    )
+
+
+class Stop(msgspec.Struct, array_like=True):
+    """One place on the path, how far it is at least from the one before, in m, and until when it lasted."""
+
+    fix: Fix
+    leg_m: int
+    until_us: int
+
+
+class PathState(DetectorState):
+    """The stops in order, and the length of their legs, the first one's left out."""
+
+    stops: list[Stop] = msgspec.field(default_factory=list)
+
+
+class Waypoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One stop, as evidence."""
+
+    at: datetime
+    place: str
+    country: str
+    ip: str
+    session: str
+    km_from_last: float
+
+
+class PathEvidence(DetectorEvidence, frozen=True, kw_only=True):
+    """The path and its limits. `mean_kmh` is None where there is no time to divide by."""
+
+    path: tuple[Waypoint, ...]
+    minimum_km: float
+    countries: tuple[str, ...]
+    hours: float
+    mean_kmh: float | None
+    distance_min_km: float
+    countries_min: int
+    speed_max_kmh: float
+    window_seconds: int
+
+
+class GeoVelocity(Detector[PathParams, PathState]):
+    """Adds up a person's path. Flagged stops stay on it: the alert grows with the path, and the window forgets it."""
+
+    kind: ClassVar[str] = "geo_velocity"
+    Params = PathParams
+    State = PathState
+    Evidence = PathEvidence
+    subjects: ClassVar[frozenset[By]] = frozenset({"user", "session", "device"})
+
+    def __init__(self, params: PathParams, *, near_misses: bool = False) -> None:
+        super().__init__(params, near_misses=near_misses)
+        self._window_us = span_us(params.window)
+
+    @property
+    def keep_us(self) -> int:
+        """The window."""
+        return self._window_us
+
+    def judge(self, event: PlacedEvent, state: PathState) -> Verdict:
+        """Whether `event` makes the path too long, too wide and too fast."""
+        if not self._travels(event):
+            return None
+        if reason := self._unfit(event):
+            return NotEvaluable(reason)
+        stops = self._live(state.stops, event.at_us)
+        if not stops or (event.network and stops[-1].fix.network == event.network):
+            return None
+        fix = fix_of(event, self.params.class_radius_km)
+        leg_m = _leg_m(stops[-1].fix, fix)
+        return self._judge_path([*stops, Stop(fix, leg_m, event.at_us)]) if leg_m else None
+
+    def _judge_path(self, whole: list[Stop]) -> Verdict:
+        """The part of the path, up to now, that is most over the limits; the longer of equals."""
+        strength, path = max(
+            ((self._strength(whole[start:]), whole[start:]) for start in range(len(whole) - 1)),
+            key=lambda part: part[0],
+        )
+        if strength < 1 and not self.near_misses:
+            return None
+        evidence = self._evidence(path)
+        refs = tuple(stop.fix.ref for stop in path[:-1][-REFS_MAX:])
+        if strength < 1:
+            return NearMiss(evidence=evidence, strength=strength, events=refs)
+        return Finding(evidence=evidence, strength=strength, events=refs, candidates=_candidates(path))
+
+    def learn(self, event: PlacedEvent, state: PathState, *, suspect: bool) -> None:
+        """Add the stop to the path."""
+        if not self._travels(event) or self._unfit(event):
+            return
+        state.stops = self._live(state.stops, event.at_us)
+        if state.stops and event.network and state.stops[-1].fix.network == event.network:
+            state.stops[-1].until_us = event.at_us
+            return
+        fix = fix_of(event, self.params.class_radius_km)
+        leg_m = _leg_m(state.stops[-1].fix, fix) if state.stops else 0
+        if state.stops and not leg_m:
+            state.stops[-1].until_us = event.at_us
+            return
+        state.stops.append(Stop(fix, leg_m, event.at_us))
+        if len(state.stops) > STOPS_MAX:
+            del state.stops[0]
+
+    @classmethod
+    def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:
+        """How far, through which countries, in what time."""
+        speed = evidence["mean_kmh"]
+        pace = f"{speed:,.0f} km/h on average" if speed is not None else "in no time at all"
+        window = span_text(timedelta(seconds=evidence["window_seconds"]))
+        return (
+            f"{who} was at {len(evidence['path'])} places in {len(evidence['countries'])} countries"
+            f" ({', '.join(evidence['countries'])}) within {window}, at least {evidence['minimum_km']:,.0f} km apart"
+            f" along the way, {pace} (limits {evidence['distance_min_km']:,.0f} km,"
+            f" {evidence['countries_min']} countries, {evidence['speed_max_kmh']:,.0f} km/h)"
+        )
+
+    def _travels(self, event: PlacedEvent) -> bool:
+        failed = event.outcome == "failure" or event.kind == "login_failed"
+        return event.interactive and (not failed or self.params.failed_may_count)
+
+    def _unfit(self, event: PlacedEvent) -> str:
+        reason = unplaceable(event, self.params.radius_max_km)
+        if not reason and event.place is not None and event.place.network_class in self.params.ignored_classes:
+            return f"{event.place.network_class}_network"
+        return reason
+
+    def _live(self, stops: list[Stop], at_us: int) -> list[Stop]:
+        """The stops that the window at `at_us` still holds."""
+        line_us = at_us - self._window_us
+        gone = 0
+        for stop in stops:
+            if stop.until_us > line_us:
+                break
+            gone += 1
+        return stops[gone:] if gone else stops
+
+    def _strength(self, path: list[Stop]) -> float:
+        """The least of the three measures over its limit: all three must be reached."""
+        params = self.params
+        length_km = _length_km(path)
+        countries = len({stop.fix.country for stop in path} - {""})
+        reach_km = params.speed_max_kmh * _taken_us(path) / HOUR_US
+        over = length_km / reach_km if reach_km * STRENGTH_MAX > length_km else STRENGTH_MAX
+        return min(length_km / params.distance_min_km, countries / params.countries_min, over, STRENGTH_MAX)
+
+    def _evidence(self, path: list[Stop]) -> PathEvidence:
+        taken_us, length_km = _taken_us(path), _length_km(path)
+        return PathEvidence(
+            path=tuple(
+                Waypoint(
+                    at=instant(stop.fix.ref.at_us),
+                    place=stop.fix.ref.place,
+                    country=stop.fix.country,
+                    ip=stop.fix.ref.ip,
+                    session=stop.fix.ref.session,
+                    km_from_last=round(stop.leg_m / 1000, 1) if index else 0.0,
+                )
+                for index, stop in enumerate(path)
+            ),
+            minimum_km=round(length_km, 1),
+            countries=tuple(sorted({stop.fix.country for stop in path} - {""})),
+            hours=round(round(taken_us / SECOND_US) * SECOND_US / HOUR_US, 4),
+            mean_kmh=round(length_km * HOUR_US / taken_us, 1) if taken_us >= SECOND_US else None,
+            distance_min_km=self.params.distance_min_km,
+            countries_min=self.params.countries_min,
+            speed_max_kmh=self.params.speed_max_kmh,
+            window_seconds=self._window_us // SECOND_US,
+        )
+
+
+def _leg_m(origin: Fix, destination: Fix) -> int:
+    """Whole metres, so that sums do not depend on how they were added up; 0 where one may be the other."""
+    if origin.is_surely_within(destination, 0):
+        return 0
+    return round(origin.minimum_km(destination) * 1000)
+
+
+def _length_km(path: list[Stop]) -> float:
+    return sum(stop.leg_m for stop in path[1:]) / 1000
+
+
+def _taken_us(path: list[Stop]) -> int:
+    """From leaving the first stop to reaching the last."""
+    return max(0, path[-1].fix.ref.at_us - path[0].until_us)
+
+
+def _candidates(path: list[Stop]) -> tuple[Candidate, ...]:
+    """Every session on the path, once; a path tells nothing of which of them is the stranger's."""
+    found: dict[str, Candidate] = {}
+    for stop in path:
+        ref = stop.fix.ref
+        found.setdefault(ref.session or ref.id, Candidate(ref.session, ref.id, ref.at_us, ref.ip, stop.fix.device))
+    return tuple(found.values())
