@@ -17,6 +17,7 @@ from sessionwatch.engine.buckets import share
 from sessionwatch.engine.disorder import DisorderEngine
 from sessionwatch.engine.in_order import Engine
 from sessionwatch.engine.notices import NoticeRecord
+from sessionwatch.ruleset.compiled import Ruleset
 from tests.property.sketch_rules import ruleset
 from tests.property.worlds import arrivals, lateness, world
 
@@ -24,13 +25,15 @@ FOLDS_US = (0, 30 * SECOND_US, 5 * MINUTE_US, 60 * MINUTE_US)
 GAPS_S = ((5, 60, 600, 7200), (5, 20, 60, 600), (1, 2, 5, 30))
 
 
-def in_order(events: Iterable[SessionEvent], fold_us: int, chunk: int = 10**9, workers: int = 1) -> dict[str, bytes]:
+def in_order(
+    events: Iterable[SessionEvent], fold_us: int, chunk: int = 10**9, workers: int = 1, rules: Ruleset | None = None
+) -> dict[str, bytes]:
     """The alerts of the in-order engine, by id, at their last notice point."""
     ordered = sorted(events, key=lambda e: e.order)
     alerts: dict[str, bytes] = {}
     newest_us = ordered[-1].order[0]
     for worker in range(workers):
-        engine = Engine(ruleset(fold_us), Locator(), owns=share(worker, workers) if workers > 1 else None)
+        engine = Engine(rules or ruleset(fold_us), Locator(), owns=share(worker, workers) if workers > 1 else None)
         for start in range(0, len(ordered), chunk):
             alerts.update({i: p[3] for i, p in engine.process(ordered[start : start + chunk]).items()})
         alerts.update({i: p[3] for i, p in engine.finish(newest_us).items()})
@@ -54,14 +57,20 @@ def highest(notices: Iterable[NoticeRecord]) -> dict[str, bytes]:
 
 
 def disordered(
-    arriving: list[SessionEvent], fold_us: int, *, slow: bool, seed: int, restarts: float = 0.0
+    arriving: list[SessionEvent],
+    fold_us: int,
+    *,
+    slow: bool,
+    seed: int,
+    restarts: float = 0.0,
+    rules: Ruleset | None = None,
 ) -> dict[str, bytes]:
     """The alerts of the engine under disorder, with watermarks now and then, and restarts from its bytes."""
     r = random.Random(seed)
     late: list[object] = []
 
     def fresh() -> DisorderEngine:
-        return DisorderEngine(ruleset(fold_us), Locator(), lateness(slow=slow), on_late=late.append)
+        return DisorderEngine(rules or ruleset(fold_us), Locator(), lateness(slow=slow), on_late=late.append)
 
     engine = fresh()
     notices: list[NoticeRecord] = []
