@@ -40,13 +40,16 @@ class Entry(msgspec.Struct, omit_defaults=True):
 class DeadLetter:
     """Writes entries to `path`, or nowhere where that is None: counting them is the reader's task.
 
-    `redact` leaves out the raw text, and what the detail quotes. The file is begun anew; a link in its place is refused.
+    `redact` leaves out the raw text, and what the detail quotes. The file is begun anew; a link in its place is
+    refused.
 
     Raises:
         UsageError: the file cannot be made.
     """
 
-    def __init__(self, path: str | Path | None = None, *, redact: bool = False, raw_length_max: int = RAW_LENGTH_MAX) -> None:
+    def __init__(
+        self, path: str | Path | None = None, *, redact: bool = False, raw_length_max: int = RAW_LENGTH_MAX
+    ) -> None:
         """Make the file, empty, mode 0600."""
         self.path = None if path is None else Path(path)
         self.entries = 0

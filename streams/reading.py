@@ -23,7 +23,7 @@ from streams.recognition import recognise
 from streams.sources.compression import ByteStream
 from streams.sources.containers import Beginning, Container, DocumentTooLargeError, beginning_of, records_of
 from streams.sources.documents import DOCUMENT_BYTES_MAX
-from streams.sources.paths import STDIN, InputFile, input_files
+from streams.sources.paths import InputFile, input_files
 from streams.sources.records import RECORD_BYTES_MAX, LineBlock, RawRecord
 
 HEAD_BYTES_MIN: Final = 128 * 1024
@@ -67,7 +67,7 @@ class Feed:
     why: str
     stream: ByteStream | None = None
     begun: Sequence[bytes] = ()
-    rest: Iterator[bytes] = iter(())
+    rest: Iterable[bytes] = ()
 
 
 def read(
@@ -137,15 +137,19 @@ def _surveyed(file: InputFile, chosen: Adapter | None, settings: ReadSettings, a
             raise
         accounting.remarks.append(Remark(file.path, "skipped", str(error).partition(": ")[2]))
         return None
-    chunks = stream.chunks()
-    begun, beginning = _begun(chunks, settings.record_bytes_max)
-    feed = _fed(file, beginning, chosen)
-    if isinstance(feed, Feed) and file.size_bytes is None:
-        feed.stream, feed.begun, feed.rest = stream, begun, chunks
+    once = file.size_bytes is None
+    try:
+        chunks = stream.chunks()
+        begun, beginning = _begun(chunks, settings.record_bytes_max)
+        feed = _fed(file, beginning, chosen)
+    finally:
+        if not once:
+            stream.close()
+    if isinstance(feed, Feed):
+        if once:
+            feed.stream, feed.begun, feed.rest = stream, begun, chunks
         return feed
     stream.close()
-    if isinstance(feed, Feed):
-        return feed
     if feed.what == "skipped" and file.named:
         why = stream.fault or f"of no known format: {feed.why}. Known: {', '.join(adapters())}"
         raise InputError(f"{feed.file}: {why}")
@@ -260,14 +264,13 @@ class _Reader:
             records = feed.adapter.decode_lines(block.data)
         except _BLOCK_FAULTS:
             records = []
-        # Two objects on a line, or one over several, are no JSON Lines; told by the count, since a block does not see it.
-        if len(records) == block.lines and feed.adapter.record_type is SessionEvent:
-            return self._native(feed, block, records)
-        if len(records) == block.lines:
-            self._decoded(feed, block, records, events)
-        else:
+        if len(records) != block.lines or not block.plain:
             for record in block.records():
                 self._record(feed, record, events)
+        elif feed.adapter.record_type is SessionEvent:
+            return self._native(feed, block, records)
+        else:
+            self._decoded(feed, block, records, events)
         return events
 
     def _native(self, feed: Feed, block: LineBlock, events: list[SessionEvent]) -> list[SessionEvent]:
@@ -298,9 +301,10 @@ class _Reader:
     def _record(self, feed: Feed, record: RawRecord, events: list[SessionEvent]) -> None:
         self._accounting.records_read += 1
         self._accounting.formats[feed.adapter.name] += 1
+        if record.fault:
+            self._bury(feed, record, BadRecordError(record.fault))
+            return
         try:
-            if record.fault:
-                raise BadRecordError(record.fault)
             self._adapted(feed, feed.adapter.decode(record.raw), events)
         except BadRecordError as fault:
             self._bury(feed, record, fault)

@@ -57,5 +57,6 @@ def recognise(records: Sequence[Mapping[str, Any]], formats: Iterable[Adapter], 
     rivals = [name for name, rival in ranked if score < LEAD_MIN * rival]
     if len(rivals) > 1:
         told = ", ".join(f"{name} ({alike[name]} of {len(records)})" for name in sorted(rivals))
-        raise AmbiguousFormatError(f"{file or 'the input'}: the first records fit several formats: {told}. Name one with --format")
+        where = file or "the input"
+        raise AmbiguousFormatError(f"{where}: the first records fit several formats: {told}. Name one with --format")
     return Recognition(best, alike[best], len(records), reasons[best].most_common(1)[0][0])

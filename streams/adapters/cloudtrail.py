@@ -6,127 +6,29 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
-from models.events import EventKind, SessionEvent
+from models.events import SessionEvent
 from sessionwatch.errors import BadRecordError
 from streams.adapters.adapter import Adapter, Draft, Dropped, Example, Row
+from streams.adapters.cloudtrail_kinds import CONSOLE, kind_of
 from streams.adapters.fields import find, instant_of, text, truth, whole_number
 
-_CONSOLE: Final[dict[str, EventKind]] = {
-    "ConsoleLogin": "login",
-    "UserAuthentication": "login",
-    "ExternalIdPDirectoryLogin": "login",
-    "CheckMfa": "mfa_challenge",
-    "CredentialChallenge": "mfa_challenge",
-    "CredentialVerification": "mfa_result",
-    "PasswordUpdated": "credential_change",
-    "PasswordRecoveryRequested": "credential_change",
-    "PasswordRecoveryCompleted": "credential_change",
-}
-_TOKENS: Final[dict[str, EventKind]] = {
-    "AssumeRoleWithSAML": "login",
-    "AssumeRoleWithWebIdentity": "login",
-    "AssumeRole": "refresh",
-    "AssumeRoot": "refresh",
-    "GetSessionToken": "refresh",
-    "GetFederationToken": "refresh",
-    "GetSigninToken": "refresh",
-    "CreateToken": "refresh",
-    "CreateTokenWithIAM": "refresh",
-}
-_EXPORTS: Final = frozenset(
-    {
-        "GetObject",
-        "SelectObjectContent",
-        "GetSecretValue",
-        "BatchGetSecretValue",
-        "GetParameter",
-        "GetParameters",
-        "GetParametersByPath",
-        "GetParameterHistory",
-        "GetPasswordData",
-        "DownloadDBLogFilePortion",
-        "DownloadCompleteDBLogFile",
-        "StartExportTask",
-        "ExportTableToPointInTime",
-        "ExportImage",
-        "CreateStoreImageTask",
-        "CreateInstanceExportTask",
-        "BatchGetItem",
-        "GetItem",
-        "Scan",
-    }
-)
-_IAM: Final[tuple[tuple[str, EventKind], ...]] = (
-    ("AccessKey", "credential_change"),
-    ("LoginProfile", "credential_change"),
-    ("ChangePassword", "credential_change"),
-    ("SSHPublicKey", "credential_change"),
-    ("SigningCertificate", "credential_change"),
-    ("ServerCertificate", "credential_change"),
-    ("ServiceSpecificCredential", "credential_change"),
-    ("EnableMFADevice", "device_enrolled"),
-    ("DeactivateMFADevice", "credential_change"),
-    ("DeleteVirtualMFADevice", "credential_change"),
-    ("AccountPasswordPolicy", "policy_change"),
-    ("SAMLProvider", "policy_change"),
-    ("OpenIDConnectProvider", "policy_change"),
-    ("Policy", "privilege_change"),
-    ("PermissionsBoundary", "privilege_change"),
-    ("UserToGroup", "privilege_change"),
-    ("UserFromGroup", "privilege_change"),
-    ("RoleToInstanceProfile", "privilege_change"),
-    ("RoleFromInstanceProfile", "privilege_change"),
-    ("User", "account_change"),
-    ("Role", "account_change"),
-    ("Group", "account_change"),
-)
-"""Parts of the names of IAM's calls that change something, the first that fits."""
-_WATCHING: Final = frozenset({"cloudtrail", "config", "guardduty", "securityhub", "macie2", "access-analyzer"})
-_GUARDING: Final = (
-    "BucketPolicy",
-    "BucketAcl",
-    "ObjectAcl",
-    "PublicAccessBlock",
-    "BucketLogging",
-    "BucketReplication",
-    "KeyPolicy",
-    "ResourcePolicy",
-    "RepositoryPolicy",
-    "FlowLogs",
-    "QueryLogConfig",
-    "LogGroup",
-    "LogStream",
-    "SnapshotAttribute",
-    "ImageAttribute",
-    "ScheduleKeyDeletion",
-    "DisableKey",
-    "SecurityGroupIngress",
-    "SecurityGroupEgress",
-    "WebACL",
-    "AddPermission",
-    "ModelInvocationLogging",
-    "ActivityStream",
-    "TrustAnchor",
-    "LeaveOrganization",
-    "SerialConsoleAccess",
-    "EncryptionByDefault",
-)
-_READS: Final = ("Get", "List", "Describe", "Lookup", "Generate", "Simulate", "Search", "Check", "Batch", "Tag", "Untag")
 _TEMPORARY, _LONG_LIVED = "ASIA", "AKIA"
 
 _LISTS: Final = (("requestParameters", "names"), ("requestParameters", "secretIdList"))
 _BYTES: Final = ("additionalEventData", "bytesTransferredOut")
 _ACCOUNT: Final = "123456789012"
+_KEY: Final = "AKIAIOSFODNN7EXAMPLE"
 _PERSON: Final = {
     "type": "IAMUser",
     "arn": f"arn:aws:iam::{_ACCOUNT}:user/ann",
     "accountId": _ACCOUNT,
-    "accessKeyId": "AKIAIOSFODNN7EXAMPLE",
+    "accessKeyId": _KEY,
     "userName": "ann",
 }
+_ROLE_ARN: Final = f"arn:aws:sts::{_ACCOUNT}:assumed-role/records-reader/i-0dbc91f4"
 _ROLE: Final = {
     "type": "AssumedRole",
-    "arn": f"arn:aws:sts::{_ACCOUNT}:assumed-role/records-reader/i-0dbc91f4",
+    "arn": _ROLE_ARN,
     "accountId": _ACCOUNT,
     "accessKeyId": "ASIAIOSFODNN7EXAMPLE",
     "sessionContext": {"sessionIssuer": {"userName": "records-reader"}, "attributes": {"mfaAuthenticated": "false"}},
@@ -202,8 +104,8 @@ class CloudTrail(Adapter):
         Row("eventSource", "app", "s3.amazonaws.com"),
         Row("userIdentity.userName", "user", "ann"),
         Row("userIdentity.sessionContext.sessionIssuer.userName", "user", "records-reader"),
-        Row("userIdentity.arn", "session", _ROLE["arn"], _ROLE["arn"], "of a role or federated user"),
-        Row("userIdentity.accessKeyId", "session", _PERSON["accessKeyId"], _PERSON["accessKeyId"], "of anybody else"),
+        Row("userIdentity.arn", "session", _ROLE_ARN, _ROLE_ARN, "of a role or federated user"),
+        Row("userIdentity.accessKeyId", "session", _KEY, _KEY, "of anybody else"),
         Row("userIdentity.accessKeyId", "attributes.access_key", _ROLE["accessKeyId"]),
         Row("userIdentity.accessKeyId", "attributes.key_type", _ROLE["accessKeyId"], "temporary", "by its beginning"),
         Row("userIdentity.type", "role", "AssumedRole"),
@@ -244,7 +146,12 @@ class CloudTrail(Adapter):
         ),
         Example(
             "a secret refused",
-            _record("GetSecretValue", "secretsmanager", requestParameters={"secretId": "db-password"}, errorCode="AccessDenied"),
+            _record(
+                "GetSecretValue",
+                "secretsmanager",
+                requestParameters={"secretId": "db-password"},
+                errorCode="AccessDenied",
+            ),
             ({"kind": "export", "outcome": "failure", "count": 0, "resource": "db-password"},),
         ),
         Example(
@@ -270,7 +177,9 @@ class CloudTrail(Adapter):
         ),
         Example(
             "single sign-on: the role session is named for the person",
-            _record("ListBuckets", "s3", {**_ROLE, "arn": f"arn:aws:sts::{_ACCOUNT}:assumed-role/sso/ann@clinic.example"}),
+            _record(
+                "ListBuckets", "s3", {**_ROLE, "arn": f"arn:aws:sts::{_ACCOUNT}:assumed-role/sso/ann@clinic.example"}
+            ),
             ({"kind": "activity", "user": "ann@clinic.example"},),
         ),
         Example(
@@ -284,13 +193,31 @@ class CloudTrail(Adapter):
             ),
             ({"kind": "policy_change", "user": f"root@{_ACCOUNT}", "interactive": False},),
         ),
-        Example("a key for another user", _record("CreateAccessKey", requestParameters={"userName": "bob"}), ({"kind": "credential_change", "target": "bob"},)),
-        Example("a policy for a role", _record("AttachRolePolicy", requestParameters={"roleName": "records-writer"}), ({"kind": "privilege_change"},)),
-        Example("a group", _record("DeleteGroup", requestParameters={"groupName": "admins"}), ({"kind": "account_change"},)),
-        Example("a service", _record("AssumeRole", "sts", {"type": "AWSService", "invokedBy": "ec2.amazonaws.com"}), dropped="aws_service"),
+        Example(
+            "a key for another user",
+            _record("CreateAccessKey", requestParameters={"userName": "bob"}),
+            ({"kind": "credential_change", "target": "bob"},),
+        ),
+        Example(
+            "a policy for a role",
+            _record("AttachRolePolicy", requestParameters={"roleName": "records-writer"}),
+            ({"kind": "privilege_change"},),
+        ),
+        Example(
+            "a group", _record("DeleteGroup", requestParameters={"groupName": "admins"}), ({"kind": "account_change"},)
+        ),
+        Example(
+            "a service",
+            _record("AssumeRole", "sts", {"type": "AWSService", "invokedBy": "ec2.amazonaws.com"}),
+            dropped="aws_service",
+        ),
         Example(
             "a service, and nobody named",
-            _record("EndSecretVersionDelete", "secretsmanager", {"accountId": _ACCOUNT, "invokedBy": "secretsmanager.amazonaws.com"}),
+            _record(
+                "EndSecretVersionDelete",
+                "secretsmanager",
+                {"accountId": _ACCOUNT, "invokedBy": "secretsmanager.amazonaws.com"},
+            ),
             dropped="invoked_by_service",
         ),
         Example("an insight", _record("RunInstances", "ec2", {}, eventType="AwsCloudTrailInsight"), dropped="insight"),
@@ -309,12 +236,12 @@ class CloudTrail(Adapter):
         draft = Draft(
             id="",
             at=instant_of(record.get("eventTime") or record.get("@timestamp"), "eventTime"),
-            kind=_kind(name, source, event_type),
+            kind=kind_of(name, source, event_type),
             said=self.copied(record),
-            interactive=event_type == "AwsConsoleSignIn" or name in _CONSOLE,
+            interactive=event_type == "AwsConsoleSignIn" or name in CONSOLE,
         )
         draft.id = self.identity(draft.said.pop("id", ""), record)
-        answer = text(find(record, ("responseElements", name))).casefold() if name in _CONSOLE else ""
+        answer = text(find(record, ("responseElements", name))).casefold() if name in CONSOLE else ""
         failed = answer == "failure" or bool(text(record.get("errorCode")) or text(record.get("errorMessage")))
         draft.outcome = "failure" if failed else "success"
         if draft.kind == "mfa_challenge":
@@ -372,21 +299,3 @@ def _measure(draft: Draft, record: Mapping[str, Any], *, failed: bool) -> None:
     lists = (find(record, path) for path in _LISTS)
     draft.count = 0 if failed else next((len(each) for each in lists if isinstance(each, list) and each), 1)
     draft.moved_bytes = 0 if failed else whole_number(find(record, _BYTES)) or 0
-
-
-def _kind(name: str, source: str, event_type: str) -> EventKind:
-    if source in {"signin", "sso"} or event_type == "AwsConsoleSignIn":
-        return _CONSOLE.get(name) or _TOKENS.get(name, "activity")
-    if name in _TOKENS:
-        return _TOKENS[name]
-    if name in _EXPORTS:
-        return "export"
-    if name.startswith(_READS):
-        return "activity"
-    if source == "iam":
-        return next((kind for part, kind in _IAM if part in name), "activity")
-    if source in _WATCHING or any(part in name for part in _GUARDING):
-        return "policy_change"
-    if source == "organizations" and "Account" in name:
-        return "account_change"
-    return "activity"

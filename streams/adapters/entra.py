@@ -146,12 +146,12 @@ class Entra(Adapter):
         ("category", "operationName=Sign-in activity", "resultType"),
     )
     drops: ClassVar[Mapping[str, str]] = {
-        "not_a_sign_in": "the audit and provisioning logs of the same stream: changes to the directory, not to sessions",
+        "not_a_sign_in": "audit and provisioning logs of the same stream: changes to the directory, not to sessions",
         "nobody_signed_in": "50058: a page asked silently whether somebody is signed in, and nobody was",
     }
     table: ClassVar[tuple[Row, ...]] = (
         Row("Id", "id", _ROW["Id"]),
-        Row("CreatedDateTime", "at", "2026-03-02T09:00:00.000", "2026-03-02T09:00:00+00:00", "without a zone it is UTC"),
+        Row("CreatedDateTime", "at", "2026-03-02T09:00:00.000", "2026-03-02T09:00:00+00:00", "UTC if without a zone"),
         Row("TimeGenerated", "received_at", "2026-03-02T09:00:31.5", "2026-03-02T09:00:31.500000+00:00", "else `time`"),
         Row("UserPrincipalName", "user", "bob@clinic.example"),
         Row("ServicePrincipalId", "user", "b1c34143-e405-4058-8e29-84596ad737b8"),
@@ -265,7 +265,8 @@ class Entra(Adapter):
             place=log_place(seen, _PLACE),
         )
         draft.id = self.identity(draft.said.pop("id", ""), record)
-        by_service = category in _BY_SERVICE or ("serviceprincipalid" in seen and not text(seen.get("userprincipalname")))
+        nameless = not text(seen.get("userprincipalname"))
+        by_service = category in _BY_SERVICE or (nameless and bool(text(seen.get("serviceprincipalid"))))
         interactive = truth(seen.get("isinteractive"))
         draft.interactive = not by_service and (category in {"", "signinlogs"} if interactive is None else interactive)
         if by_service:

@@ -23,6 +23,7 @@ DEPTH_MAX: Final = 64
 """Objects in objects; the deepest real record seen has nine."""
 COUNT_MAX: Final = 2**53
 _ASN_MAX: Final = 2**32
+_CIRCLE: Final = 360
 
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _ISO_LENGTH_MIN: Final = len("2024-01-01T00:00")
@@ -187,4 +188,6 @@ def log_place(node: Mapping[str, Any], paths: Mapping[str, Path]) -> Place | Non
 
 
 def _degrees(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 360 else None  # noqa: PLR2004 - a full circle
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _CIRCLE:
+        return None
+    return float(value)

@@ -70,7 +70,7 @@ _KINDS: Final[tuple[tuple[str, EventKind], ...]] = (
     ("system.idp", "policy_change"),
     ("analytics.reports.export", "export"),
 )
-"""Event types, or what they begin with (at a dot), and our kind; the first that fits. Everything else is an activity."""
+"""What event types begin with, and our kind; the first that fits. Everything else is an activity."""
 
 _RATE_LIMIT: Final = ("rate_limit", "rate_limiting")
 _ABOUT_TARGET: Final = frozenset({"revoked", "lockout", "timeout"})
@@ -108,7 +108,7 @@ _LOGIN: Final = {
         "ipAddress": "192.0.2.7",
     },
     "outcome": {"result": "SUCCESS", "reason": None},
-    "authenticationContext": {"externalSessionId": "102BXR6Q6", "rootSessionId": "root-1", "credentialType": "PASSWORD"},
+    "authenticationContext": {"externalSessionId": "102BXR6Q6", "rootSessionId": "root-1"},
     "securityContext": {"asNumber": 3269, "asOrg": "telecom italia", "isProxy": False},
     "debugContext": {"debugData": {"deviceFingerprint": "fp-1", "dtHash": "dt-1", "factor": "PASSWORD_AS_FACTOR"}},
     "target": [{"id": "0oa1", "type": "AppInstance", "alternateId": "EHR", "displayName": "EHR"}],
@@ -138,8 +138,8 @@ class Okta(Adapter):
     """The System Log; keys in any case, also flat (`actor_alternateId_s`) as Sentinel stores it.
 
     * A uuid may come again at another time and is then another event.
-    * SUCCESS and ALLOW are success; FAILURE, DENY, RATE_LIMIT and UNANSWERED (a push nobody answered) failure; CHALLENGE,
-      SKIPPED and the rest neither.
+    * SUCCESS and ALLOW are success; FAILURE, DENY, RATE_LIMIT and UNANSWERED (a push nobody answered) failure;
+      CHALLENGE, SKIPPED and the rest neither.
     * `revoked`, `lockout` and `timeout` are events of the user whose session or account it is: that is `user`, and who
       did it is `attributes.actor`. Elsewhere `user` is who did it and `target` who or what was changed; an action on
       several users makes an event for each.
@@ -163,7 +163,7 @@ class Okta(Adapter):
         Row("uuid", "id", _LOGIN["uuid"]),
         Row("published", "at", "2026-03-02T09:00:00.490Z", "2026-03-02T09:00:00.490000+00:00"),
         Row("eventType", "action", "user.session.start"),
-        Row("eventType", "kind", "user.session.start", "login", "by a list of event types; login_failed by the outcome"),
+        Row("eventType", "kind", "user.session.start", "login", "by a list; login_failed by the outcome"),
         Row("outcome.result", "outcome", "SUCCESS", "success", "see above"),
         Row("outcome.reason", "reason", "INVALID_CREDENTIALS"),
         Row("actor.alternateId", "user", "ann@clinic.example"),

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
-from models.events import SessionEvent
+from models.events import EventKind, Outcome, SessionEvent
 from sessionwatch.errors import BadRecordError
 from streams.adapters.adapter import Adapter, Draft, Dropped, Example, Row
 from streams.adapters.fields import find, instant_of, meaningful, text
 
 _MESSAGE: Final = re.compile(r'([^"]*)"(.*)"\s*')
 _PAIRED: Final = "Device Paired"
-_ACTIONS: Final = {"approve": ("login", "success"), "deny": ("login_failed", "failure"), "block": ("login_failed", "failure")}
+_ACTIONS: Final[dict[str, tuple[EventKind, Outcome]]] = {
+    "approve": ("login", "success"),
+    "deny": ("login_failed", "failure"),
+    "block": ("login_failed", "failure"),
+}
 
 _ADDRESS: Final = ("resources", 0, "ipaddress")
 _NOTE: Final = "the address that asks for access, in a POLICY record; the telephone's, elsewhere, is phone_ip"
@@ -45,11 +49,12 @@ _TIMED_OUT: Final = 'VPN Auth. Timed Out, Unresponsive User "iPhone 6S"'
 class PingId(Adapter):
     """PingID's audit records. One attempt leaves two, with one `websession`: the policy's decision, and the result.
 
-    * POLICY, action Authenticate: a `login` of unknown outcome. Somebody with the first factor is at the address in the
-      record, and a second factor is demanded. Action Approve is a login with success, Deny and Block a `login_failed`.
+    * POLICY, action Authenticate: a `login` of unknown outcome. Somebody with the first factor is at the address in
+      the record, and a second factor is demanded. Action Approve is a login with success; Deny and Block are
+      a `login_failed`.
       The user agent is the accessing device's, where the record names it.
-    * The result is an `mfa_result`: SUCCESS, FAILURE, or no result at all, which is a push that timed out: a failure
-      too. To find MFA fatigue, count `mfa_result` with outcome failure and look for the success after it.
+    * The result is an `mfa_result`: SUCCESS, FAILURE, or no result at all, which is a push that timed out and so a
+      failure. To find MFA fatigue, count `mfa_result` with outcome failure and look for the success after it.
     * The result's address is the telephone's. It is kept as `attributes.phone_ip` and is not the session's address, or
       every sign-in with a telephone on another network would look like a session taken over.
     * "Device Paired" is `device_enrolled`. The device of a result or pairing is the telephone, by model.
@@ -68,7 +73,7 @@ class PingId(Adapter):
         Row("resources[0].ipaddress", "ip", "192.0.2.7", "192.0.2.7", _NOTE),
         Row("resources[0].ipaddress", "attributes.phone_ip", "192.0.2.7", "192.0.2.7", _NOTE),
         Row("resources[0].devicemodel", "device", "iPhone 6S"),
-        Row("resources[0].pingidmsg", "device", _TIMED_OUT, "iPhone 6S", "what stands in quotes, where no model is given"),
+        Row("resources[0].pingidmsg", "device", _TIMED_OUT, "iPhone 6S", "the words in quotes, if no model is given"),
         Row("resources[0].pingidmsg", "auth_method", 'VPN Swipe "iPhone 6S"', "VPN Swipe", "the words before it"),
         Row("resources[0].pingidmsg", "reason", _TIMED_OUT, "VPN Auth. Timed Out, Unresponsive User", "of a failure"),
         Row("result.status", "kind", "SUCCESS", "mfa_result", "see above"),
@@ -101,7 +106,7 @@ class PingId(Adapter):
         ),
         Example(
             "a new telephone",
-            _record("p5", status="SUCCESS", message='Device Paired "Android "samsung SM-S901U""', model="samsung SM-S901U"),
+            _record("p5", status="SUCCESS", message='Device Paired "Android "SM-S901U""', model="samsung SM-S901U"),
             ({"kind": "device_enrolled", "outcome": "success", "device": "samsung SM-S901U"},),
         ),
     )
@@ -135,8 +140,7 @@ class PingId(Adapter):
 def _decided(draft: Draft, message: str) -> None:
     pairs = (line.partition(":") for line in message.splitlines())
     said = {key.strip(): meaningful(text(value.strip().strip('"'))) for key, _, value in pairs}
-    kind, outcome = _ACTIONS.get(said.get("Action", "").casefold(), ("login", "unknown"))
-    draft.kind, draft.outcome = kind, outcome  # type: ignore[assignment]  # both stand in the table above
+    draft.kind, draft.outcome = _ACTIONS.get(said.get("Action", "").casefold(), ("login", "unknown"))
     draft.said |= {
         "app": said.get("Requested Application Name", ""),
         "user_agent": said.get("Accessing Device UserAgent", ""),

@@ -193,7 +193,7 @@ class ByteStream:
 def _opened(file: InputFile) -> BinaryIO:
     try:
         if file.path == STDIN:
-            return sys.stdin.buffer.raw if hasattr(sys.stdin.buffer, "raw") else sys.stdin.buffer  # type: ignore[return-value]  # a raw stream reads bytes like any other
-        return Path(file.path).open("rb", buffering=0)  # type: ignore[return-value]  # as above
+            return sys.stdin.buffer.raw if hasattr(sys.stdin.buffer, "raw") else sys.stdin.buffer
+        return Path(file.path).open("rb", buffering=0)
     except OSError as error:
         raise InputError(f"{file.path}: cannot be read: {error.strerror}") from error

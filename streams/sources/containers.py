@@ -32,9 +32,9 @@ class Beginning(msgspec.Struct, frozen=True):
 
 
 def beginning_of(head: bytes, *, whole: bool) -> Beginning:
-    """Tell the container from `head`, the first bytes of a file, unpacked; `whole`: there are no more.
+    r"""Tell the container from `head`, the first bytes of a file, unpacked; `whole`: there are no more.
 
-    >>> beginning_of(b'{"id": 1}\\n{"id": 2}\\n', whole=True).container
+    >>> beginning_of(b'{"id": 1}\n{"id": 2}\n', whole=True).container
     'lines'
     >>> beginning_of(b'{"Records": [{"id": 1}, {"i', whole=False)
     Beginning(container='document', records=[{'id': 1}], blank=False, why='')
@@ -116,12 +116,13 @@ def _decoded(raw: bytes) -> Any:
 
 
 def _lines(lines: list[bytes], objects: list[dict[str, Any]]) -> Beginning:
-    enclosed = [_enclosed(line) for line in lines[:SAMPLE_RECORDS]]
-    if not any(held is not None for held in enclosed):
-        return Beginning("lines", objects)
-    records = [_decoded(raw) for held in enclosed if held for raw in held[:SAMPLE_RECORDS]]
-    found = [record for record in records if isinstance(record, dict)][:SAMPLE_RECORDS]
-    return Beginning("envelopes", found, blank=not records)
+    enclosed = [held for line in lines[:SAMPLE_RECORDS] if (held := _enclosed(line)) is not None]
+    inside = [record for held in enclosed for raw in held if isinstance(record := _decoded(raw), dict)]
+    if inside:
+        return Beginning("envelopes", inside[:SAMPLE_RECORDS])
+    if enclosed and not any(enclosed) and len(enclosed) == len(lines):
+        return Beginning("envelopes", blank=True)
+    return Beginning("lines", objects)
 
 
 def _enclosed(line: bytes) -> list[bytes] | None:

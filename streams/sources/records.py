@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+import numpy as np
+
 RECORD_BYTES_MAX: Final = 1024 * 1024
-"""The largest record that is read, 1 MiB; a larger one goes to the dead letter. The largest real one seen is 0.3 MiB."""
+"""The largest record that is read, 1 MiB with its line end; a larger one goes to the dead letter."""
 RAW_KEPT_BYTES: Final = 64 * 1024
 """How much of a record that is too large is kept to show."""
 
+_NEWLINE, _RETURN, _OPEN, _CLOSE = b"\n\r{}"
 BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -26,12 +30,18 @@ class RawRecord(NamedTuple):
 
 
 class LineBlock(NamedTuple):
-    """Whole lines: `data`, the number of its first line, the offset of its first byte, how many (blank ones too)."""
+    """Whole lines: `data`, the number of its first line, the offset of its first byte, how many (blank ones too).
+
+    `plain`: every line end stands between `}` and `{`. A decoder of blocks sees no lines, so that it takes two objects
+    on one line, or one on two. But inside a value JSON wants a comma between `}` and `{`. So where `plain` holds and
+    as many objects were decoded as there are lines, each line is one object.
+    """
 
     data: bytes
     line: int
     offset: int
     lines: int
+    plain: bool
 
     def records(self) -> Iterator[RawRecord]:
         """The lines that are not blank, each with its position."""
@@ -76,13 +86,13 @@ class _LineCutter:
             if not end:
                 self._carry(data)
                 continue
-            if self._carried_bytes:
-                # The carried line is finished apart from the rest, so that its length can be told.
-                finished = data.find(b"\n") + 1
-                yield self._finished(data[:finished])
-                data, end = data[finished:], end - finished
+            first_end = data.find(b"\n") + 1
+            if self._carried_bytes + first_end > self._record_bytes_max:
+                # The carried line is finished apart from the rest, since it is too long.
+                yield self._finished(data[:first_end])
+                data, end = data[first_end:], end - first_end
             if end:
-                yield self._block(data[:end])
+                yield from self._blocks(b"".join([*self._carried, memoryview(data)[:end]]))
             self._carry(data[end:])
         if self._carried_bytes:
             yield self._finished(b"")
@@ -97,9 +107,26 @@ class _LineCutter:
             self._overlong = True
             self._carried = [b"".join(self._carried)[:RAW_KEPT_BYTES]]
 
+    def _blocks(self, data: bytes) -> Iterator[LineBlock | RawRecord]:
+        """One block, or, where a line in it is too long (packed data can unpack to much at once), a line at a time."""
+        self._carried, self._carried_bytes = [], 0
+        lines = io.BytesIO(data).readlines() if len(data) > self._record_bytes_max else []
+        if max(map(len, lines), default=0) > self._record_bytes_max:
+            yield from map(self._finished, lines)
+        else:
+            yield self._block(data)
+
     def _block(self, data: bytes) -> LineBlock:
-        lines = data.count(b"\n") + (not data.endswith(b"\n"))
-        block = LineBlock(data, self._line, self._offset, lines)
+        # By numpy, because two searches for `}\n{` would cost as much as half the decoding.
+        octets = np.frombuffer(data, np.uint8)
+        ends = np.flatnonzero(octets == _NEWLINE)
+        lines = len(ends) + (not data.endswith(b"\n"))
+        inner = ends[: lines - 1]
+        before, after = octets[inner - 1], octets[inner + 1]
+        if len(inner) and before[0] == _RETURN:
+            before = np.where(before == _RETURN, octets[inner - 2], before)
+        plain = data.startswith(b"{") and bool((before == _CLOSE).all() and (after == _OPEN).all())
+        block = LineBlock(data, self._line, self._offset, lines, plain)
         self._line += lines
         self._offset += len(data)
         return block
