@@ -31,7 +31,8 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     Units and bounds: `latitude` -90..90 and `longitude` -180..180 in degrees, or both None where nobody knows;
     0 is a coordinate like any other, so test with `located`, never for truth. `radius_km` > 0 is how wrong the
     coordinate may be. `country` is ISO 3166-1 alpha-2 in capitals where the source gives one, else the name it
-    gives. `build` names the database and its build where `source` is "database".
+    gives. `source` says who gave the place, `build` every database, with its build, that anything here came from: the
+    network beside a log's own place may come from one.
     """
 
     latitude: float | None = None
