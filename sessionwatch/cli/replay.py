@@ -33,7 +33,8 @@ from streams.sorting import EventSorter
 STDOUT: Final = "-"
 WORKERS_MAX: Final = 64
 NEAR_MISSES_EACH: Final = 3
-"""Near misses printed for one rule; the JSON has all that were kept."""
+NEAR_MISS_MIN: Final = 0.5
+"""Near misses printed: so many for one rule, and how close to the limit at least; the JSON has all that were kept."""
 
 
 @dataclass(slots=True)
@@ -222,7 +223,7 @@ def summarise(
 
 def _near_misses(judged: Judged, ruleset: Ruleset) -> list[Miss]:
     misses = [
-        Miss(rule=rule.id, sentence=rule.detector.sentence(told["evidence"], told["subject"]), **told)
+        Miss(rule=rule.id, sentence=rule.detector.sentence(told["evidence"], told["who"]), **told)
         for rule in ruleset.rules
         for _, _, _, told in judged.counts.rules[rule.id].near_misses
     ]
@@ -245,14 +246,19 @@ def _tell(request: Request, summary: Summary, alerts: list[Told]) -> None:
     if request.as_json:
         typer.echo(summary.model_dump_json())
         return
-    shown = summary.model_copy(update={"near_misses": _shown(summary.near_misses)})
-    show(shown, [one.alert for one in alerts], speaker(stderr=request.alerts == STDOUT), written)
+    objects = [one.alert for one in alerts]
+    shown = summary.model_copy(update={"near_misses": _shown(summary.near_misses, objects)})
+    show(shown, objects, speaker(stderr=request.alerts == STDOUT), written)
 
 
-def _shown(misses: list[Miss]) -> list[Miss]:
-    """The closest of each rule, one for each subject."""
+def _shown(misses: list[Miss], alerts: list[dict[str, Any]]) -> list[Miss]:
+    """The closest of each rule, one for each subject, and none of a subject that the rule found anyway."""
+    found = {(alert["rule"]["id"], event["id"]) for alert in alerts for event in alert["events"]}
+    found |= {(alert["rule"]["id"], alert["subject"]["value"]) for alert in alerts}
     shown: list[Miss] = []
     for miss in misses:
+        if miss.strength < NEAR_MISS_MIN or (miss.rule, miss.subject) in found or (miss.rule, miss.event) in found:
+            continue
         same_rule = [other for other in shown if other.rule == miss.rule]
         if len(same_rule) < NEAR_MISSES_EACH and miss.subject not in {other.subject for other in same_rule}:
             shown.append(miss)

@@ -29,6 +29,7 @@ class Miss(pydantic.BaseModel):
     strength: float
     at: datetime
     subject: str
+    who: str
     event: str
     evidence: dict[str, Any]
     sentence: str
@@ -157,9 +158,10 @@ def _show_alerts(summary: Summary, alerts: list[dict[str, Any]], console: Consol
         table.add_row(rule, f"{n:,}")
     console.print(table)
     console.print()
+    width = max(len(rule) for rule in summary.alerts)
     shown = sorted(alerts, key=lambda a: (-SEVERITIES.index(a["severity"]), a["first_at"], a["id"]))[:ALERTS_SHOWN]
     for alert in sorted(shown, key=lambda a: (a["first_at"], a["id"])):
-        console.print(_line(alert), soft_wrap=True)
+        console.print(_line(alert, width), soft_wrap=True)
     if total > len(shown):
         console.print(f"  ... and {total - len(shown):,} more in the alerts file", style="dim")
     if summary.top_subjects and summary.top_subjects[0][1] > 1:
@@ -167,11 +169,11 @@ def _show_alerts(summary: Summary, alerts: list[dict[str, Any]], console: Consol
         console.print("most alerts: " + ", ".join(f"{subject} {n}" for subject, n in summary.top_subjects), markup=False)
 
 
-def _line(alert: Mapping[str, Any]) -> Text:
+def _line(alert: Mapping[str, Any], width: int) -> Text:
     at = datetime.fromisoformat(alert["at"])
     line = Text(f"  {at:%Y-%m-%d %H:%M:%S}  ")
     line.append(f"{alert['severity']:<8}", style=COLOURS[alert["severity"]])
-    line.append(f"  {alert['rule']['id']:<22} ")
+    line.append(f"  {alert['rule']['id']:<{width}}  ")
     line.append(alert["summary"])
     if alert["count"] > 1:
         line.append(f" ({alert['count']} times)")

@@ -30,7 +30,7 @@ class RuleCounts:
     near_misses: list[tuple[float, int, str, dict[str, Any]]] = field(default_factory=list)
     """A heap of (strength, -at_us, event id, what was measured), the weakest first."""
 
-    def miss(self, miss: NearMiss, at_us: int, event_id: str, subject: str) -> None:
+    def miss(self, miss: NearMiss, at_us: int, event_id: str, subject: str, who: str) -> None:
         """Keep `miss` if it is among the closest."""
         rank = (miss.strength, -at_us, event_id)
         if len(self.near_misses) >= NEAR_MISSES_MAX and rank <= self.near_misses[0][:3]:
@@ -39,6 +39,7 @@ class RuleCounts:
             "strength": round(miss.strength, 3),
             "at": msgspec.to_builtins(instant(at_us)),
             "subject": subject,
+            "who": who,
             "event": event_id,
             "evidence": msgspec.to_builtins(miss.evidence),
         }

@@ -84,7 +84,6 @@ def opened(
     tenant, value = subject
     personal = rule.by in {"user", "session"}
     user = (event.user if event is not None else value * (rule.by == "user")) if personal else ""
-    label = event.user_label if event is not None and rule.by == "user" else ""
     return Fold(
         alert_id=digest(tenant, rule.id, value, finding.key, trigger),
         at_us=at_us,
@@ -100,13 +99,18 @@ def opened(
         title=rule.title,
         maps_to=rule.maps_to,
         user=user,
-        who=label or value,
+        who=who(rule.by, subject, event),
         session=event.session if event is not None and personal else "",
         geo_build=event.place.build if event is not None and event.place is not None else "",
         evidence=evidence_of(finding),
         candidates=finding.candidates,
         events=events_of(finding, event),
     )
+
+
+def who(by: By, subject: Subject, event: PlacedEvent | None) -> str:
+    """What a person calls the subject: the user's label where the source gives one, else the subject's value."""
+    return (event.user_label if event is not None and by == "user" else "") or subject[1]
 
 
 def evidence_of(finding: Finding) -> dict[str, Any]:

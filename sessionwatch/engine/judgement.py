@@ -17,6 +17,7 @@ from sessionwatch.engine.folds import (
     is_notice_point,
     opened,
     trigger_of_event,
+    who,
     write,
 )
 from sessionwatch.engine.program import Entry, Program, SubjectState
@@ -148,7 +149,7 @@ class Judgement:
             return None
         if isinstance(verdict, NearMiss):
             if count:
-                counts.miss(verdict, event.at_us, event.id, event.user_label or subject[1])
+                counts.miss(verdict, event.at_us, event.id, subject[1], who(self.program.by, subject, event))
             return None
         exempted = self._exempted(entry, event)
         if count:
