@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from detectors.familiarity import Seen, familiar, has_history, see
+from detectors.familiarity import Seen, Suspect, familiar, has_history, see
 from detectors.fingerprint import fingerprint
 from geo.distance import great_circle_km
 from models.events import EventRef, PlacedEvent
@@ -20,6 +20,9 @@ PLACES_MAX: Final = 16
 NETWORKS_MAX: Final = 32
 DEVICES_MAX: Final = 16
 """What a profile keeps of each; the longest unseen goes first."""
+
+ANYWHERE_KM: Final = 20_016.0
+"""The radius of a fix that may be anywhere: far enough from no place, known at none."""
 
 SAME_SPOT_KM: Final = 50.0
 """Fixes whose circles come this near count as one known place."""
@@ -98,6 +101,30 @@ def fix_of(event: PlacedEvent, class_radius_km: dict[NetworkClass, float]) -> Fi
     )
 
 
+def fix_anywhere(event: PlacedEvent) -> Fix:
+    """The fix of an event whose place is no evidence: it still has a network and a device."""
+    place = event.place
+    agent = fingerprint(event.user_agent).text
+    fix = Fix(EventRef.of(event), 0.0, 0.0, ANYWHERE_KM, event.network, agent)
+    if place is None:
+        return fix
+    return msgspec.structs.replace(
+        fix, country=place.country, asn=place.asn, organisation=place.organisation, network_class=place.network_class
+    )
+
+
+class SuspectFix(Suspect, array_like=True, frozen=True, kw_only=True):
+    """A flagged fix, kept aside."""
+
+    fix: Fix
+
+    @classmethod
+    def of_fix(cls, fix: Fix) -> SuspectFix:
+        """`fix`, kept aside."""
+        ref = fix.ref
+        return cls(ref.at_us, ref.id, ref.session, fix.network, ref.device, fix=fix)
+
+
 class KnownPlace(msgspec.Struct, array_like=True):
     """A place a subject was seen at: the centre of the first fix, and when."""
 
@@ -119,19 +146,23 @@ class Profile(msgspec.Struct, array_like=True):
         """Note the place, network and device of `fix`; known since `since_us` where given (0: vouched for)."""
         at_us = fix.ref.at_us
         first_us = at_us if since_us is None else since_us
-        place = next((one for one in self.places if _near(one, fix)), None)
-        if place is not None:
-            place.first_us = min(place.first_us, first_us)
-            place.last_us = max(place.last_us, at_us)
-        else:
-            self.places.append(KnownPlace(fix.latitude, fix.longitude, fix.radius_km, first_us, at_us))
-            if len(self.places) > PLACES_MAX:
-                self.places.remove(min(self.places, key=lambda one: (one.last_us, one.latitude, one.longitude)))
+        if fix.radius_km < ANYWHERE_KM:
+            self._learn_place(fix, at_us, first_us)
         for value in networks_of(fix):
             see(self.networks, value, at_us, NETWORKS_MAX, since_us=since_us)
         for value in (fix.ref.device, fix.agent):
             if value:
                 see(self.devices, value, at_us, DEVICES_MAX, since_us=since_us)
+
+    def _learn_place(self, fix: Fix, at_us: int, first_us: int) -> None:
+        place = next((one for one in self.places if _near(one, fix)), None)
+        if place is not None:
+            place.first_us = min(place.first_us, first_us)
+            place.last_us = max(place.last_us, at_us)
+            return
+        self.places.append(KnownPlace(fix.latitude, fix.longitude, fix.radius_km, first_us, at_us))
+        if len(self.places) > PLACES_MAX:
+            self.places.remove(min(self.places, key=lambda one: (one.last_us, one.latitude, one.longitude)))
 
     def unlearn(self, fix: Fix, since_us: int) -> None:
         """Forget what was first seen after `since_us` and is of `fix`: it turned out to be no one's normal."""
@@ -145,7 +176,7 @@ class Profile(msgspec.Struct, array_like=True):
         """What about `fix` was not known by `by_us`, where anything of that sort was; nothing known accuses nobody."""
         found: list[Unfamiliar] = []
         places = [one for one in self.places if one.first_us <= by_us]
-        if places and not any(_near(one, fix) for one in places):
+        if fix.radius_km < ANYWHERE_KM and places and not any(_near(one, fix) for one in places):
             found.append("place")
         networks = networks_of(fix)
         if networks and has_history(self.networks, by_us) and not familiar(self.networks, networks, by_us):
@@ -160,9 +191,9 @@ class Profile(msgspec.Struct, array_like=True):
         return any(one.first_us <= by_us and _near(one, fix) for one in self.places)
 
     def knows(self, fix: Fix, by_us: int) -> bool:
-        """Whether place, network and device of `fix` were all known by `by_us`."""
+        """Whether place (where it has one), network and device of `fix` were all known by `by_us`."""
         return (
-            self.knows_place(fix, by_us)
+            (fix.radius_km >= ANYWHERE_KM or self.knows_place(fix, by_us))
             and familiar(self.networks, networks_of(fix), by_us)
             and familiar(self.devices, (fix.device,), by_us)
         )

@@ -14,8 +14,8 @@ import msgspec
 from pydantic import Field
 
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
-from detectors.familiarity import VOUCHING, Suspect, put_aside, released
-from detectors.fixes import Fix, Profile, candidates_of, fix_of, unplaceable
+from detectors.familiarity import VOUCHING, put_aside, released
+from detectors.fixes import Fix, Profile, SuspectFix, candidates_of, fix_of, unplaceable
 from geo.distance import great_circle_km
 from models.events import EventKind, PlacedEvent
 from models.findings import Finding, NearMiss, NotEvaluable, Verdict
@@ -106,12 +106,6 @@ class TravelParams(DetectorParams):
         le=timedelta(days=730),
         description="Silence after which all is forgotten.",
     )
-
-
-class SuspectFix(Suspect, array_like=True, frozen=True, kw_only=True):
-    """A flagged fix, kept aside."""
-
-    fix: Fix
 
 
 class TravelState(DetectorState):
@@ -242,7 +236,7 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
         fix = fix_of(event, self.params.class_radius_km)
         if suspect:
             self._oust(fix, state)
-            put_aside(state.aside, _aside(fix))
+            put_aside(state.aside, SuspectFix.of_fix(fix))
         else:
             state.profile.learn(fix)
             _anchor(state.fixes, fix)
@@ -357,12 +351,7 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
             if "place" in state.profile.unfamiliar(one, one.ref.at_us - self._familiar_after_us):
                 state.fixes.remove(one)
                 state.profile.unlearn(one, by_us)
-                put_aside(state.aside, _aside(one))
-
-
-def _aside(fix: Fix) -> SuspectFix:
-    ref = fix.ref
-    return SuspectFix(ref.at_us, ref.id, ref.session, fix.network, ref.device, fix=fix)
+                put_aside(state.aside, SuspectFix.of_fix(one))
 
 
 def _anchor(fixes: list[Fix], fix: Fix) -> None:
