@@ -73,6 +73,8 @@ _KINDS: Final[tuple[tuple[str, EventKind], ...]] = (
 """What event types begin with, and our kind; the first that fits. Everything else is an activity."""
 
 _RATE_LIMIT: Final = ("rate_limit", "rate_limiting")
+_OKTAS_OWN: Final = "security."
+"""What Okta concluded of others' doings."""
 _ABOUT_TARGET: Final = frozenset({"revoked", "lockout", "timeout"})
 _ADMINISTERED: Final = frozenset({"account_change", "credential_change", "privilege_change", *_ABOUT_TARGET})
 
@@ -255,7 +257,7 @@ class Okta(Adapter):
         if any(part in event_type for part in _RATE_LIMIT):
             return Dropped("rate_limit_notice")
         users = _targets(seen, "user")
-        by_system = text(find(seen, ("actor", "type"))).casefold() == "systemprincipal"
+        by_system = _is_system(seen)
         if by_system and not users:
             return Dropped("system_actor")
         result = text(find(seen, ("outcome", "result"))).upper()
@@ -265,7 +267,7 @@ class Okta(Adapter):
             kind=_kind(event_type),
             said=self.copied(seen),
             outcome=_OUTCOMES.get(result, "unknown"),
-            interactive=not by_system,
+            interactive=not (by_system or event_type.startswith(_OKTAS_OWN)),
             place=log_place(seen, _PLACE),
         )
         draft.id = self.identity(draft.said.pop("id", ""), record)
@@ -298,6 +300,11 @@ class Okta(Adapter):
                 draft.said["target"] = target
             events.append(draft.event(self.name))
         return events
+
+
+def _is_system(seen: Mapping[str, Any]) -> bool:
+    kind, name = text(find(seen, ("actor", "type"))), text(find(seen, ("actor", "alternateid")))
+    return kind.casefold() == "systemprincipal" or name.casefold() == "system@okta.com"
 
 
 def _kind(event_type: str) -> EventKind:

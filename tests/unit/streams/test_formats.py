@@ -1,0 +1,371 @@
+"""Traps of each format that its examples do not show: what lies, what is missing, what comes twice."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from models.events import SessionEvent
+from sessionwatch.errors import BadRecordError
+from streams.adapters import adapters
+from streams.adapters.adapter import Dropped
+
+
+def example(name: str, title: str) -> dict[str, Any]:
+    """A copy of an adapter's own example, to be changed."""
+    return copy.deepcopy(dict(next(each.record for each in adapters()[name].examples if title in each.title)))
+
+
+def adapted(name: str, record: dict[str, Any]) -> list[SessionEvent]:
+    """The events of a record."""
+    adapter = adapters()[name]
+    made = adapter.adapt(adapter.decode(json.dumps(record).encode()))
+    assert not isinstance(made, Dropped), made
+    return list(made)
+
+
+def dropped(name: str, record: dict[str, Any]) -> str:
+    """The reason why a record is dropped."""
+    made = adapters()[name].adapt(record)
+    assert isinstance(made, Dropped), made
+    return made.reason
+
+
+# Entra
+
+
+@pytest.mark.parametrize("code", [50140, 65001, 50125, 16000])
+def test_an_entra_interrupt_is_no_failure(code) -> None:
+    """Pages between password and end of a sign-in have no outcome yet, and no login."""
+    record = example("entra", "Graph") | {"status": {"errorCode": code}}
+    (event,) = adapted("entra", record)
+    assert (event.kind, event.outcome, event.reason) == ("activity", "unknown", str(code))
+
+
+@pytest.mark.parametrize("code", [50072, 50074, 50076, 50079])
+def test_an_entra_demand_for_a_second_factor_is_a_challenge(code) -> None:
+    """The person is asked; that is no failure either."""
+    (event,) = adapted("entra", example("entra", "Graph") | {"status": {"errorCode": code}})
+    assert (event.kind, event.outcome) == ("mfa_challenge", "unknown")
+
+
+@pytest.mark.parametrize("code", [50126, 50053, 50055, 50057, 90072, 700016])
+@pytest.mark.parametrize("interactive", [True, False])
+def test_an_entra_failure_is_one_with_or_without_the_person(code, interactive) -> None:
+    """Wrong password, locked, expired, disabled, of another directory: failed logins, flagged as they are."""
+    record = example("entra", "Graph") | {"status": {"errorCode": code}, "isInteractive": interactive}
+    (event,) = adapted("entra", record)
+    assert (event.kind, event.outcome, event.interactive) == ("login_failed", "failure", interactive)
+
+
+def test_entra_text_and_code_that_disagree() -> None:
+    """The code in `status` says what `resultType: Failure` leaves open, and a failure outweighs a zero."""
+    record = example("entra", "diagnostic stream")
+    record["resultType"] = "Failure"
+    record["properties"]["status"] = {"errorCode": 50053}
+    assert adapted("entra", record)[0].reason == "50053"
+    record["resultType"], record["properties"]["status"] = "50126", {"errorCode": 0}
+    assert adapted("entra", record)[0].kind == "login_failed"
+    record["resultType"], record["properties"]["status"] = "Success", None
+    assert adapted("entra", record)[0].outcome == "success"
+    record["resultType"] = None
+    with pytest.raises(BadRecordError, match="no_outcome"):
+        adapted("entra", record)
+
+
+def test_entra_columns_that_an_export_jitters_are_not_believed() -> None:
+    """The place is LocationDetails, and never the columns Latitude and Longitude beside it."""
+    login, _ = adapted("entra", example("entra", "SigninLogs"))
+    assert login.place is not None
+    assert (login.place.latitude, login.place.longitude, login.place.radius_km) == (50.63, 5.57, 50.0)
+    assert (login.place.country, login.place.city, login.place.source) == ("BE", "Liège", "log")
+
+
+def test_entra_objects_written_as_text_and_keys_in_lower_case() -> None:
+    """Exports that write objects as text, or all keys in lower case, give the same events."""
+    record = example("entra", "SigninLogs")
+    as_text = {key: json.dumps(value) if isinstance(value, dict) else value for key, value in record.items()}
+    lower = {key.lower(): value for key, value in record.items()}
+    assert adapted("entra", as_text) == adapted("entra", lower) == adapted("entra", record)
+
+
+def test_an_entra_factor_taken_over_from_before_is_no_result() -> None:
+    """A claim from an earlier second factor makes `mfa` true, and no new `mfa_result`."""
+    record = example("entra", "SigninLogs")
+    record["AuthenticationDetails"] = (
+        '[{"authenticationMethod": "Previously satisfied", "succeeded": true,'
+        ' "authenticationStepRequirement": "Multifactor authentication"}]'
+    )
+    record["AuthenticationRequirement"] = "singleFactorAuthentication"
+    record["Status"] = {"errorCode": 0, "additionalDetails": "MFA requirement satisfied by claim in the token"}
+    (event,) = adapted("entra", record)
+    assert (event.kind, event.mfa) == ("login", True)
+
+
+def test_an_entra_place_that_names_a_country_only_is_that_wide() -> None:
+    """Without city and region the radius is a country's."""
+    record = example("entra", "Graph")
+    record["location"] = {
+        "city": "",
+        "state": "",
+        "countryOrRegion": "US",
+        "geoCoordinates": {"latitude": 0, "longitude": 0},
+    }
+    (event,) = adapted("entra", record)
+    assert event.place is not None
+    assert event.place.latitude == 0
+    assert event.place.radius_km > 500
+
+
+# Okta
+
+
+def test_an_okta_uuid_may_come_again() -> None:
+    """The same uuid at another time is another event: id and time together tell."""
+    one, other = example("okta", "a login"), example("okta", "a login")
+    other["published"] = "2026-03-04T09:00:00.490Z"
+    (first,), (second,) = adapted("okta", one), adapted("okta", other)
+    assert first.id == second.id
+    assert first.at != second.at
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome"),
+    [
+        ("SUCCESS", "success"),
+        ("ALLOW", "success"),
+        ("FAILURE", "failure"),
+        ("DENY", "failure"),
+        ("UNANSWERED", "failure"),
+        ("CHALLENGE", "unknown"),
+        ("SKIPPED", "unknown"),
+        ("ABANDONED", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_okta_outcomes(result, outcome) -> None:
+    """What neither succeeded nor failed is unknown."""
+    (event,) = adapted("okta", example("okta", "a push that nobody") | {"outcome": {"result": result}})
+    assert event.outcome == outcome
+
+
+def test_an_okta_policy_evaluation_is_no_challenge() -> None:
+    """A challenge counts once, when it is sent."""
+    record = example("okta", "a login") | {"eventType": "policy.evaluate_sign_on", "outcome": {"result": "CHALLENGE"}}
+    assert adapted("okta", record)[0].kind == "activity"
+
+
+def test_okta_words_for_no_session_are_none() -> None:
+    """ "unknown" and "null" in the place of a session do not join strangers into one."""
+    for word in ("unknown", "null", "-", ""):
+        record = example("okta", "a login")
+        record["authenticationContext"]["externalSessionId"] = word
+        assert adapted("okta", record)[0].session == ""
+
+
+def test_an_okta_lockout_is_the_locked_users() -> None:
+    """When the system locks an account the event is of that account."""
+    record = example("okta", "Okta's own doing")
+    record |= {
+        "eventType": "user.account.lock",
+        "target": [{"type": "User", "alternateId": "bob@clinic.example"}],
+        "outcome": {"result": "FAILURE", "reason": "LOCKED_OUT"},
+    }
+    (event,) = adapted("okta", record)
+    assert (event.kind, event.user, event.interactive) == ("lockout", "bob@clinic.example", False)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "kind"),
+    [
+        ("user.session.end", "logout"),
+        ("user.session.impersonation.initiate", "impersonation"),
+        ("user.mfa.factor.activate", "device_enrolled"),
+        ("user.mfa.factor.reset_all", "credential_change"),
+        ("user.account.update_password", "credential_change"),
+        ("user.lifecycle.deactivate", "account_change"),
+        ("group.privilege.grant", "privilege_change"),
+        ("policy.rule.update", "policy_change"),
+        ("app.oauth2.token.detect_reuse", "refresh"),
+        ("user.authentication.sso", "activity"),
+        ("something.new", "activity"),
+    ],
+)
+def test_okta_kinds(event_type, kind) -> None:
+    """Event types have the kind that a detection engineer would look for."""
+    assert adapted("okta", example("okta", "a login") | {"eventType": event_type})[0].kind == kind
+
+
+# CloudTrail
+
+
+def test_keys_of_one_role_session_are_one_session() -> None:
+    """A role session that changes keys goes on; the key itself is an attribute."""
+    record = example("cloudtrail", "an object read")
+    other = copy.deepcopy(record)
+    other["userIdentity"]["accessKeyId"] = "ASIAOTHERKEY"
+    (one,), (two,) = adapted("cloudtrail", record), adapted("cloudtrail", other)
+    assert one.session == two.session == record["userIdentity"]["arn"]
+    assert one.attributes["access_key"] != two.attributes["access_key"]
+    assert one.attributes["key_type"] == "temporary"
+
+
+def test_a_long_lived_key_is_its_own_session() -> None:
+    """A person's key is the session, and named as long-lived."""
+    (event,) = adapted("cloudtrail", example("cloudtrail", "a key for another"))
+    assert event.session == event.attributes["access_key"]
+    assert event.attributes["key_type"] == "long_lived"
+
+
+def test_roots_of_two_accounts_are_two_users() -> None:
+    """`root` is in every account, also where the record does not write the name."""
+    for name in ({}, {"userName": "root"}):
+        record = example("cloudtrail", "root")
+        record["userIdentity"] |= name
+        assert adapted("cloudtrail", record)[0].user == "root@123456789012"
+
+
+@pytest.mark.parametrize(
+    ("arn", "user"),
+    [
+        ("arn:aws:sts::123456789012:assumed-role/reader/i-0abc", "reader"),
+        ("arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_1/ann@clinic.example", "ann@clinic.example"),
+        ("arn:aws:iam::123456789012:user/path/to/ann", "ann"),
+        ("arn:aws:sts::123456789012:federated-user/ann", "ann"),
+    ],
+)
+def test_users_out_of_arns(arn, user) -> None:
+    """Where no name is written the ARN has it."""
+    kind = "AssumedRole" if "assumed-role" in arn else "FederatedUser" if "federated" in arn else "IAMUser"
+    record = example("cloudtrail", "a role assumed") | {"userIdentity": {"type": kind, "arn": arn}}
+    assert adapted("cloudtrail", record)[0].user == user
+
+
+def test_what_aws_does_in_a_persons_name_stays_theirs() -> None:
+    """Calls through AWS are the person's, in the background, with AWS's name kept as the address's text."""
+    (event,) = adapted("cloudtrail", example("cloudtrail", "AWS decrypts"))
+    assert (event.user, event.interactive, event.attributes["invoked_by"]) == ("ann", False, "AWS Internal")
+
+
+def test_times_that_shippers_write_elsewhere() -> None:
+    """`@timestamp` stands in where `eventTime` was taken away."""
+    record = example("cloudtrail", "a group")
+    record["@timestamp"] = record.pop("eventTime")
+    assert adapted("cloudtrail", record)[0].at.isoformat() == "2026-03-02T09:00:00+00:00"
+    del record["@timestamp"]
+    with pytest.raises(BadRecordError, match="no_time"):
+        adapted("cloudtrail", record)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "kind"),
+    [
+        ("GetSecretValue", "secretsmanager", "export"),
+        ("BatchGetSecretValue", "secretsmanager", "export"),
+        ("Decrypt", "kms", "activity"),
+        ("AssumeRoleWithSAML", "sts", "login"),
+        ("GetSessionToken", "sts", "refresh"),
+        ("DeleteTrail", "cloudtrail", "policy_change"),
+        ("DescribeTrails", "cloudtrail", "activity"),
+        ("PutBucketPolicy", "s3", "policy_change"),
+        ("GetBucketPolicy", "s3", "activity"),
+        ("ModifySnapshotAttribute", "ec2", "policy_change"),
+        ("CreateUser", "iam", "account_change"),
+        ("AttachUserPolicy", "iam", "privilege_change"),
+        ("UpdateLoginProfile", "iam", "credential_change"),
+        ("EnableMFADevice", "iam", "device_enrolled"),
+        ("DeactivateMFADevice", "iam", "credential_change"),
+        ("ListUsers", "iam", "activity"),
+        ("RunInstances", "ec2", "activity"),
+        ("DeleteParameter", "ssm", "activity"),
+    ],
+)
+def test_cloudtrail_kinds(name, source, kind) -> None:
+    """Calls have the kind that a detection engineer would look for."""
+    record = example("cloudtrail", "a group") | {"eventName": name, "eventSource": f"{source}.amazonaws.com"}
+    (event,) = adapted("cloudtrail", record)
+    assert (event.kind, event.interactive) == (kind, False)
+
+
+def test_no_secret_leaves_a_record() -> None:
+    """Credentials in an answer are not copied anywhere into the event."""
+    record = example("cloudtrail", "a role assumed")
+    record["responseElements"] = {"credentials": {"sessionToken": "IQoJb3JpZ2luX2VjEKn", "accessKeyId": "ASIANEW"}}
+    assert "IQoJ" not in repr(adapted("cloudtrail", record))
+
+
+def test_a_service_with_nobody_named_is_dropped() -> None:
+    """AWSService, only `invokedBy`, and service events of nobody are not sessions."""
+    record = example("cloudtrail", "a group")
+    assert dropped("cloudtrail", record | {"userIdentity": {"type": "AWSService"}}) == "aws_service"
+    assert dropped("cloudtrail", record | {"userIdentity": {"invokedBy": "rds.amazonaws.com"}}) == "invoked_by_service"
+    assert dropped("cloudtrail", record | {"userIdentity": None, "eventType": "AwsServiceEvent"}) == "aws_service"
+
+
+# PingID
+
+
+def test_pingid_twins_do_not_look_like_a_session_taken_over() -> None:
+    """One session has one address: the one that asks. The telephone's is beside it, as an attribute."""
+    (asked,) = adapted("pingid", example("pingid", "asks for access"))
+    answer = example("pingid", "the telephone approves")
+    answer["resources"][0]["ipaddress"] = "198.51.100.9"
+    (answered,) = adapted("pingid", answer)
+    assert asked.session == answered.session
+    assert {asked.ip, answered.ip} - {""} == {"192.0.2.7"}
+    assert answered.attributes["phone_ip"] == "198.51.100.9"
+
+
+@pytest.mark.parametrize("result", [{"status": "FAILURE,authFail", "message": "x"}, None, {}])
+def test_a_push_without_an_answer_is_a_failure(result) -> None:
+    """Refused, timed out, or no result at all: it can be counted as a failure of the second factor."""
+    (event,) = adapted("pingid", example("pingid", "nobody answers") | {"result": result})
+    assert (event.kind, event.outcome, event.device) == ("mfa_result", "failure", "iPhone 6S")
+
+
+def test_a_pairing_without_a_model_takes_the_quoted_name() -> None:
+    """`Device Paired SMS "Mobile 1"` names the device in quotes; quotes inside quotes name it inside."""
+    for message, device in (('Device Paired SMS "Mobile 1"', "Mobile 1"), ('Device Paired "Android "S22""', "S22")):
+        record = example("pingid", "a new telephone")
+        record["result"]["message"] = message
+        record["resources"] = [{"ipaddress": "192.0.2.7"}]
+        (event,) = adapted("pingid", record)
+        assert (event.kind, event.device) == ("device_enrolled", device)
+
+
+# All
+
+
+@pytest.mark.parametrize("name", [name for name in adapters() if name != "native"])
+@pytest.mark.parametrize(
+    "written",
+    ["2026-03-02T09:00:00Z", "2026-03-02 09:00:00", "2026-03-02T10:00:00+01:00", "2026-03-02T09:00:00.000000000"],
+)
+def test_times_in_all_their_forms_are_one(name, written) -> None:
+    """With a zone or without, with a blank or a T, to the nanosecond: one instant."""
+    record = adapters()[name].examples[0].record
+    field = {"entra": "CreatedDateTime", "okta": "published", "pingid": "recorded"}.get(name, "eventTime")
+    assert adapted(name, {**record, field: written})[0].at.isoformat() == "2026-03-02T09:00:00+00:00"
+
+
+@pytest.mark.parametrize("name", [name for name in adapters() if name != "native"])
+@pytest.mark.parametrize("written", ["redacted", "2026-13-02T09:00:00Z", "2026-03-02", 5, "0001-01-01T00:00:00+09:00"])
+def test_a_time_that_is_none_is_a_bad_record(name, written) -> None:
+    """No guess is made of a time: a date alone, a number, a month 13."""
+    record = adapters()[name].examples[0].record
+    field = {"entra": "CreatedDateTime", "okta": "published", "pingid": "recorded"}.get(name, "eventTime")
+    with pytest.raises(BadRecordError, match="bad_time"):
+        adapted(name, {**record, field: written})
+
+
+@pytest.mark.parametrize("name", [name for name in adapters() if name != "native"])
+def test_an_id_that_is_too_long_becomes_a_hash(name) -> None:
+    """Ids stay within what the schema allows, and stay different."""
+    record = adapters()[name].examples[0].record
+    field = {"entra": "Id", "okta": "uuid", "pingid": "id"}.get(name, "eventID")
+    ids = {adapted(name, {**record, field: "x" * 600 + end})[0].id for end in "ab"}
+    assert len(ids) == 2
+    assert all(len(each) < 100 for each in ids)

@@ -1,0 +1,102 @@
+"""Which files are read, which are named and skipped, and which are an error."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from sessionwatch.errors import InputError
+from streams.reading import read
+
+LINES = [b'{"id":"e%d","at":"2026-03-02T09:00:00Z","kind":"login","user":"ann"}' % n for n in range(1000)]
+IDS = [f"e{n}" for n in range(1000)]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n \n", b"\xef\xbb\xbf", b"[]", b'{"Records": []}', b'{"records":[]}\n{"records":[]}']
+)
+def test_an_empty_file_is_no_error(content, reading, write) -> None:
+    """Nothing in a file is nothing read, and is said."""
+    got = reading(write("empty.json", content))
+    assert got.accounting.records_read == 0
+    assert got.remarks == [("empty.json", "empty", 0)]
+
+
+def test_foreign_files_in_a_folder_are_named_and_skipped(reading, write) -> None:
+    """A folder is read with all below it; what is no log of ours is named with the reason and costs nothing."""
+    write("logs/a.jsonl", LINES[0])
+    write("logs/deep/er/b.json.gz", gzip.compress(b"[" + b",\n".join(LINES) + b"]"))
+    write("logs/LICENSE", b"Permission is hereby granted\n" * 100)
+    write("logs/flow.jsonl", b"2 493859302102 eni-0b13 92.55.146.245 172.31.77.31\n" * 5)
+    write("logs/brackets.log", b"[2026-03-02 09:00:00] INFO started\n" * 5)
+    write("logs/map.mmdb", b"\x00\x01\xff" * 1000)
+    write("logs/windows.txt", '{"id": 1}'.encode("utf-16"))
+    write("logs/other.jsonl", b'{"verdict": "clean", "scanner": 7}\n')
+    folder = write("logs/z.jsonl", LINES[1]).parent
+    got = reading(folder)
+    assert got.ids == ["e0", *IDS, "e1"]
+    assert sorted(name for name, what, _ in got.remarks if what == "skipped") == [
+        "LICENSE",
+        "brackets.log",
+        "flow.jsonl",
+        "map.mmdb",
+        "other.jsonl",
+        "windows.txt",
+    ]
+    reasons = " ".join(remark.why for remark in got.accounting.remarks)
+    assert "fields scanner, verdict" in reasons
+    assert "UTF-16" in reasons
+    assert "binary" in reasons
+
+
+@pytest.mark.parametrize(
+    "content", [b"Permission is hereby granted", b"\x00\x01", b'{"verdict": "clean"}', b"[1,2,3]", b"a,b\n1,2\n"]
+)
+@pytest.mark.parametrize("glob", [False, True])
+def test_a_single_path_of_no_known_format_is_an_error(content, glob, reading, write) -> None:
+    """One named file that is foreign, or nothing but foreign files, is refused with the known formats."""
+    file = write("x/foreign.txt", content)
+    with pytest.raises(InputError, match=r"foreign.txt: .*[Kk]nown: cloudtrail, entra, native, okta, pingid"):
+        reading(str(file.parent / "*") if glob else file)
+
+
+def test_a_path_that_names_nothing_is_an_error(reading, tmp_path) -> None:
+    """Missing files, empty folders and globs without a match are refused before anything is read."""
+    (tmp_path / "hollow").mkdir()
+    for path in ("missing.jsonl", "hollow", "*.nothing"):
+        with pytest.raises(InputError, match=r"no such|no file"):
+            reading(tmp_path / path)
+    with pytest.raises(InputError, match="no PATH"):
+        reading()
+
+
+def test_a_wrong_path_is_found_before_the_first_event(write) -> None:
+    """Errors in any PATH come from the call, not in the middle of the events."""
+    good = write("good.jsonl", LINES[0])
+    with pytest.raises(InputError):
+        read([good, good.parent / "missing"])
+
+
+def test_a_file_named_twice_is_read_once(reading, write) -> None:
+    """Overlapping PATHs, a folder and a file in it, do not read a file again."""
+    file = write("logs/a.jsonl", LINES[0])
+    write("logs/b.jsonl", LINES[1])
+    assert reading(file, file.parent, str(file.parent / "*.jsonl")).ids == ["e0", "e1"]
+
+
+def test_globs_reach_into_folders(reading, write) -> None:
+    """`**` is every folder below."""
+    file = write("logs/2026/03/a.jsonl", LINES[0])
+    write("logs/2026/03/a.txt", LINES[1])
+    assert reading(str(file.parents[2] / "**" / "*.jsonl")).ids == ["e0"]
+
+
+def test_progress_ends_at_the_whole(write) -> None:
+    """Progress counts bytes of the files as they are packed, only rises, and ends at their sum."""
+    files = [write("a.gz", gzip.compress(b"\n".join(LINES * 50))), write("b.jsonl", b"\n".join(LINES))]
+    total = sum(file.stat().st_size for file in files)
+    seen: list[tuple[int, int | None]] = []
+    list(read(files, progress=lambda done, whole: seen.append((done, whole))))
+    assert seen[-1] == (total, total)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
