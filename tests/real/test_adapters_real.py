@@ -1,4 +1,4 @@
-"""Real logs, which nobody on this project wrote: every record accounted for, and what is in them found in the events."""
+"""Real logs, which nobody on this project wrote: every record accounted for, and what is in them found."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ def test_an_okta_policy_evaluation_is_no_challenge() -> None:
 
 
 def test_okta_words_for_no_session_are_none() -> None:
-    """ "unknown" and "null" in the place of a session do not join strangers into one."""
+    """The words unknown and null in the place of a session do not join strangers into one."""
     for word in ("unknown", "null", "-", ""):
         record = example("okta", "a login")
         record["authenticationContext"]["externalSessionId"] = word
