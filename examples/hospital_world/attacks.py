@@ -196,6 +196,22 @@ def abroad(log: Log) -> Staged:
     )
 
 
+def shared_password(log: Log) -> Staged:
+    """A password sold to several people: each step could be a flight, and all of them together could not."""
+    stops = ((5, 0, spots.ATHENS), (8, 12, spots.MADRID), (12, 0, spots.HELSINKI), (16, 24, spots.LISBON))
+    for turn, (hour, minute, where) in enumerate(stops):
+        session = stranger(log, "alice.moss", where, device=f"tablet-{turn}c7")
+        session.login(local(DAY, hour, minute), mfa=False)
+        session.open_record(local(DAY, hour, minute + 3), 7_500 + turn)
+    return Staged(
+        "alice.moss",
+        "geo_velocity",
+        local(DAY, 8, 12),
+        local(DAY, 16, 24),
+        "Athens, Madrid, Helsinki, Lisbon within half a day: each step could be a flight, the whole could not.",
+    )
+
+
 def at_once(log: Log) -> Staged:
     """One person, four live sessions on four networks and four devices."""
     own = at_desk(log, "hugo.brandt", 8, 6)
@@ -243,10 +259,11 @@ SINGLE: tuple[Callable[[Log], Staged], ...] = (
     night_export,
     mfa_fatigue,
     abroad,
+    shared_password,
     at_once,
     secrets,
 )
-INSTEAD_OF_THE_DAY = frozenset({"amara.okafor", "ben.hale", "chloe.martin", "hugo.brandt", "ines.costa"})
+INSTEAD_OF_THE_DAY = frozenset({"alice.moss", "amara.okafor", "ben.hale", "chloe.martin", "hugo.brandt", "ines.costa"})
 """Victims whose own day is written with the attack."""
 
 
