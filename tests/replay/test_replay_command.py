@@ -1,0 +1,187 @@
+"""`sessionwatch replay` and `convert` as a user types them: what is told, what is written, how it ends."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.replay.command import alerts_in, sessionwatch
+
+SUMMARY_KEYS = {
+    "records_read", "mapped", "dropped", "dead_letter", "events_made", "events", "duplicates", "formats", "users",
+    "alerts", "not_evaluable", "seconds", "events_per_second",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def day(example_day: Path) -> list[Path]:
+    """The files of the example."""
+    return [example_day / "warm-up.jsonl.gz", example_day / "day.jsonl.gz"]
+
+
+@pytest.fixture(scope="module")
+def whole(day: list[Path], tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The alerts of the whole example."""
+    path = tmp_path_factory.mktemp("whole") / "alerts.jsonl"
+    sessionwatch("replay", *day, "--alerts", path)
+    return path.read_bytes()
+
+
+def log(path: Path, *lines: dict | str) -> Path:
+    """A small log of our own format."""
+    path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+    return path
+
+
+EVENT = {"id": "1", "at": "2026-03-02T09:00:00Z", "kind": "login", "user": "ann"}
+
+
+def test_any_number_of_workers_finds_the_same(day: list[Path], whole: bytes, tmp_path: Path) -> None:
+    """Three processes, the same bytes and the same sums."""
+    shared = sessionwatch("replay", *day, "--workers", "3", "--alerts", tmp_path / "a.jsonl", "--json").summary
+    alone = sessionwatch("replay", *day, "--json").summary
+    assert (tmp_path / "a.jsonl").read_bytes() == whole
+    for key in ("events", "duplicates", "alerts", "not_evaluable", "evaluated", "fired", "users"):
+        assert shared[key] == alone[key]
+
+
+def test_files_may_come_in_any_order_and_from_a_pipe(day: list[Path], whole: bytes, tmp_path: Path) -> None:
+    """A replay sorts."""
+    sessionwatch("replay", *reversed(day), "--alerts", tmp_path / "a.jsonl")
+    assert (tmp_path / "a.jsonl").read_bytes() == whole
+    piped = b"".join(gzip.decompress(path.read_bytes()) for path in reversed(day))
+    ended = sessionwatch("replay", "-", "--alerts", "-", stdin=piped)
+    assert ended.out.encode() == whole
+    assert "alerts" in ended.err
+
+
+def test_the_json_summary_has_what_is_promised(day: list[Path]) -> None:
+    """One object, with every key that scripts rely on, and nothing else on standard output."""
+    assert sessionwatch("replay", *day, "--json").summary.keys() >= SUMMARY_KEYS
+
+
+def test_from_to_and_user_limit_what_is_reported(day: list[Path], whole: bytes, tmp_path: Path) -> None:
+    """Earlier events still warm the state up: the alerts left are bytes of the whole."""
+    lines = whole.splitlines()
+    first = json.loads(lines[2])
+    sessionwatch("replay", *day, "--user", first["user"].upper(), "--alerts", tmp_path / "u.jsonl")
+    wanted = [line for line in lines if json.loads(line)["user"] == first["user"]]
+    assert (tmp_path / "u.jsonl").read_bytes().splitlines() == wanted
+    begin = "2026-03-31T12:00:00Z"
+    sessionwatch("replay", *day, "--from", begin, "--alerts", tmp_path / "f.jsonl")
+    later = [line for line in lines if json.loads(line)["last_at"] >= begin]
+    assert 0 < len(later) < len(lines)
+    assert (tmp_path / "f.jsonl").read_bytes().splitlines() == later
+    ended = sessionwatch("replay", *day, "--to", begin, "--alerts", tmp_path / "t.jsonl", "--json")
+    assert all(alert["first_at"] <= begin for alert in alerts_in(tmp_path / "t.jsonl"))
+    assert ended.summary["outside"] > 0
+    assert ended.summary["events_made"] == sum(ended.summary[k] for k in ("events", "duplicates", "outside"))
+
+
+def test_cold_judges_without_history(day: list[Path], tmp_path: Path) -> None:
+    """Without the fortnight before, what is new cannot be told from what is usual."""
+    sessionwatch("replay", *day, "--from", "2026-03-30T23:00:00Z", "--cold", "--alerts", tmp_path / "c.jsonl")
+    assert "new_country" not in {alert["rule"]["id"] for alert in alerts_in(tmp_path / "c.jsonl")}
+
+
+def test_the_dead_letter_says_where_and_why(tmp_path: Path) -> None:
+    """File, line, offset, reason, raw text; readable by the owner alone; or without the text."""
+    path = log(tmp_path / "log.jsonl", EVENT, '{"id": "2", "at": "never"', {**EVENT, "id": "3"})
+    dead = tmp_path / "dead.jsonl"
+    ended = sessionwatch("replay", path, "--dead-letter", dead)
+    assert ended.code == 3
+    (entry,) = [json.loads(line) for line in dead.read_text().splitlines()]
+    assert (entry["file"], entry["line"]) == (str(path), 2)
+    assert entry["raw"].startswith('{"id": "2"')
+    assert dead.stat().st_mode & 0o777 == 0o600
+    sessionwatch("replay", path, "--dead-letter", dead, "--redact")
+    assert '"raw"' not in dead.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["no-such-file"], "no-such-file"),
+        (["LOG", "--format", "nonsense"], "nonsense"),
+        (["LOG", "--from", "yesterday"], "--from"),
+        (["LOG", "--geo", "LOG"], "LOG"),
+        (["LOG", "--rules", "no-such-folder"], "no-such-folder"),
+        (["LOG", "--json", "--alerts", "-"], "--json"),
+        (["LOG", "--workers", "0"], "workers"),
+        ([], "PATH"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_why(words: list[str], said: str, tmp_path: Path) -> None:
+    """Nothing is processed, and the message names what is wrong."""
+    path = str(log(tmp_path / "log.jsonl", EVENT))
+    ended = sessionwatch("replay", *(word.replace("LOG", path) for word in words))
+    assert ended.code == 2
+    assert said.replace("LOG", path) in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_done_ends_with_0(tmp_path: Path) -> None:
+    """Nothing to complain about."""
+    assert sessionwatch("replay", log(tmp_path / "log.jsonl", EVENT)).code == 0
+
+
+def test_a_truncated_file_is_named_with_what_was_read(tmp_path: Path) -> None:
+    """The run goes on, the file is named, and the exit code says that something is missing."""
+    path = tmp_path / "cut.jsonl.gz"
+    lines = "".join(json.dumps({**EVENT, "id": str(i), "user": f"u{i * 7919}"}) + "\n" for i in range(5000))
+    path.write_bytes(gzip.compress(lines.encode())[:-2000])
+    ended = sessionwatch("replay", path, log(tmp_path / "log.jsonl", {**EVENT, "id": "whole"}))
+    assert ended.code == 3
+    assert "cut.jsonl.gz: cut short after" in ended.out
+
+
+def test_alerts_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A folder that cannot be written ends the command with the path; nothing half-written stays."""
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    ended = sessionwatch("replay", log(tmp_path / "log.jsonl", EVENT), "--alerts", blocked / "alerts.jsonl")
+    assert ended.code == 2
+    assert str(blocked) in ended.err
+
+
+def test_ctrl_c_ends_with_what_was_found_so_far(day: list[Path]) -> None:
+    """Standard input stays open; the interrupt ends the reading, and what came is judged and told."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sessionwatch.cli.main", "replay", "-", "--json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    process.stdin.write(b"".join(gzip.decompress(path.read_bytes()) for path in day))
+    process.stdin.flush()
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    os.write(process.stdin.fileno(), (json.dumps({**EVENT, "id": "after"}) + "\n").encode() * 2000)
+    process.stdin.close()
+    out = process.stdout.read() if process.stdout else b""
+    assert process.wait(60) == 130
+    summary = json.loads(out)
+    assert summary["interrupted"] is True
+    assert summary["records_read"] > 0
+
+
+def test_no_progress_bar_in_a_pipe(day: list[Path]) -> None:
+    """Standard error stays empty where nobody looks at it."""
+    assert sessionwatch("replay", *day).err == ""
+
+
+def test_converted_logs_find_the_same(day: list[Path], whole: bytes, tmp_path: Path) -> None:
+    """Our own format loses nothing that rules read."""
+    native = tmp_path / "native.jsonl"
+    assert sessionwatch("convert", *day, "-o", native).code == 3
+    sessionwatch("replay", native, "--alerts", tmp_path / "a.jsonl")
+    assert (tmp_path / "a.jsonl").read_bytes() == whole
