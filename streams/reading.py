@@ -29,6 +29,8 @@ from streams.sources.records import RECORD_BYTES_MAX, LineBlock, RawRecord
 HEAD_BYTES_MIN: Final = 128 * 1024
 """The beginning of a file that its format is told from; longer only where no whole record stands in it."""
 
+RECORDS_TOGETHER: Final = 400
+
 CUT_SHORT: Final = "cut_short"
 """The reason for what is left of a record where its file ends too early."""
 
@@ -234,13 +236,19 @@ class _Reader:
         chunks = itertools.chain(feed.begun, feed.rest) if feed.stream else stream.chunks()
         limits = (self._settings.record_bytes_max, self._settings.document_bytes_max)
         done = self._bytes_done
+        gathered: list[SessionEvent] = []
         try:
-            for block in records_of(feed.container, chunks, *limits):
+            for n, block in enumerate(records_of(feed.container, chunks, *limits), start=1):
                 self._cut = bool(stream.fault)
-                yield self._block(feed, block)
-                self._bytes_done = done + stream.bytes_read
-                if self._progress is not None:
-                    self._progress(self._bytes_done, self._bytes_total)
+                gathered += self._block(feed, block)
+                # Single records, out of a document, are given as many at a time as a block of lines holds.
+                if isinstance(block, RawRecord) and n % RECORDS_TOGETHER:
+                    continue
+                yield gathered
+                gathered = []
+                self._told(done + stream.bytes_read)
+            yield gathered
+            self._told(done + stream.bytes_read)
         except DocumentTooLargeError:
             limit_mib = self._settings.document_bytes_max // (1024 * 1024)
             self._remark(feed, "skipped", f"a JSON document of more than {limit_mib} MiB; give JSON Lines instead", 0)
@@ -251,6 +259,11 @@ class _Reader:
             self._remark(feed, _what(stream.fault), stream.fault, whole)
         elif self._accounting.dead_letters[CUT_SHORT] > fragments:
             self._remark(feed, "cut_short", "the JSON document has no end", whole)
+
+    def _told(self, bytes_done: int) -> None:
+        self._bytes_done = bytes_done
+        if self._progress is not None:
+            self._progress(bytes_done, self._bytes_total)
 
     def _remark(self, feed: Feed, what: What, why: str, records: int) -> None:
         self._accounting.remarks.append(Remark(feed.file.path, what, why, records))

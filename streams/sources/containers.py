@@ -102,13 +102,14 @@ def _opened(envelope: RawRecord) -> Iterator[RawRecord]:
         yield envelope
         return
     start = 0
-    for raw in held:
+    for view in held:
+        raw = bytes(view)
         start = envelope.raw.index(raw, start)
         yield RawRecord(raw, envelope.line, envelope.offset + start)
         start += len(raw)
 
 
-def _decoded(raw: bytes) -> Any:
+def _decoded(raw: bytes | msgspec.Raw) -> Any:
     try:
         return msgspec.json.decode(raw)
     except _FAULTS:
@@ -125,7 +126,7 @@ def _lines(lines: list[bytes], objects: list[dict[str, Any]]) -> Beginning:
     return Beginning("lines", objects)
 
 
-def _enclosed(line: bytes) -> list[bytes] | None:
+def _enclosed(line: bytes) -> list[msgspec.Raw] | None:
     try:
         return held_in(line)
     except _FAULTS:

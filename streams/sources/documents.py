@@ -44,20 +44,19 @@ _ENVELOPE: Final = msgspec.json.Decoder(Envelope)
 _ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def held_in(document: bytes) -> list[bytes] | None:
-    """The records in one JSON value; None where it is a single record.
+def held_in(document: bytes) -> list[msgspec.Raw] | None:
+    """The records in one JSON value, as views of it; None where it is a single record.
 
     Raises:
         msgspec.DecodeError, UnicodeDecodeError, RecursionError: `document` is not one whole JSON value.
     """
     start = document.lstrip()[:1]
     try:
-        held = _ARRAY.decode(document) if start == b"[" else _ENVELOPE.decode(document).enclosed
+        return _ARRAY.decode(document) if start == b"[" else _ENVELOPE.decode(document).enclosed
     except msgspec.ValidationError:
         # A record may well have a field named `value` or `records` that holds something else.
         msgspec.json.decode(document)
         return None
-    return None if held is None else [bytes(raw) for raw in held]
 
 
 def document_records(data: bytes, record_bytes_max: int = RECORD_BYTES_MAX) -> Iterator[RawRecord]:
@@ -88,13 +87,14 @@ def _found(data: bytes, start: int) -> Iterator[_Found]:
     yield from _positioned(data, start, len(data), held)
 
 
-def _positioned(data: bytes, start: int, end: int, held: Iterable[bytes] | None) -> Iterator[_Found]:
+def _positioned(data: bytes, start: int, end: int, held: Iterable[msgspec.Raw] | None) -> Iterator[_Found]:
     """Records follow each other, so each is found just after the one before it."""
     if held is None:
         raw = data[start:end].strip()
         yield raw, data.index(raw, start), ""
         return
-    for raw in held:
+    for view in held:
+        raw = bytes(view)
         offset = data.index(raw, start, end)
         start = offset + len(raw)
         yield raw, offset, ""

@@ -71,10 +71,13 @@ def _folder(path: str) -> Iterator[InputFile]:
 
 
 def _walk(folder: str) -> list[str]:
-    found = []
-    for parent, _, names in os.walk(folder):
-        found += [name for name in (str(Path(parent) / name) for name in names) if Path(name).is_file()]
-    return sorted(found)
+    """Every regular file below `folder`, and whatever cannot be looked into, so that opening it says why."""
+    found: list[str] = []
+    closed: list[str] = []
+    for parent, _, names in os.walk(folder, onerror=lambda error: closed.append(str(error.filename))):
+        within = [Path(parent) / name for name in names]
+        found += [str(path) for path in within if path.is_file() or (path.is_symlink() and not path.exists())]
+    return sorted(found + closed)
 
 
 def _file(path: str, *, named: bool) -> InputFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -187,6 +188,15 @@ def assert_valid(each: Adapter, made: list[SessionEvent]) -> None:
         assert each.record_type is SessionEvent or event.source == each.name
         assert all(isinstance(value, str) for value in event.attributes.values())
         assert event.place is None or event.place.source in {"log", ""}
+
+
+@each_adapter
+def test_what_is_converted_is_read_back_the_same(each: Adapter, tmp_path: Path) -> None:
+    """Events written as native JSON lines are the same events when they are read again."""
+    (tmp_path / "theirs.jsonl").write_text("\n".join(json.dumps(dict(one.record)) for one in each.examples), "utf-8")
+    events = list(read([tmp_path / "theirs.jsonl"], ReadSettings(format=each.name, tenant="clinic")))
+    (tmp_path / "ours.jsonl").write_bytes(b"\n".join(map(msgspec.json.encode, events)))
+    assert list(read([tmp_path / "ours.jsonl"])) == events
 
 
 ODD = st.one_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 
 import pytest
 
@@ -83,6 +84,21 @@ def test_a_file_named_twice_is_read_once(reading, write) -> None:
     file = write("logs/a.jsonl", LINES[0])
     write("logs/b.jsonl", LINES[1])
     assert reading(file, file.parent, str(file.parent / "*.jsonl")).ids == ["e0", "e1"]
+
+
+def test_what_cannot_be_opened_in_a_folder_is_named(reading, write) -> None:
+    """A dangling link, or a folder that may not be entered, does not go missing silently."""
+    folder = write("logs/a.jsonl", LINES[0]).parent
+    (folder / "b.jsonl").symlink_to(folder / "gone.jsonl")
+    closed = write("logs/closed/c.jsonl", LINES[1]).parent
+    closed.chmod(0)
+    try:
+        root = os.access(closed, os.R_OK)
+        got = reading(folder)
+    finally:
+        closed.chmod(0o700)
+    assert got.ids == (["e0", "e1"] if root else ["e0"])
+    assert {name for name, what, _ in got.remarks if what == "skipped"} == {"b.jsonl"} | (set() if root else {"closed"})
 
 
 def test_globs_reach_into_folders(reading, write) -> None:
