@@ -24,6 +24,7 @@ DEPTH_MAX: Final = 64
 COUNT_MAX: Final = 2**53
 _ASN_MAX: Final = 2**32
 _CIRCLE: Final = 360
+_NESTED: Final = (dict, list)
 
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _ISO_LENGTH_MIN: Final = len("2024-01-01T00:00")
@@ -122,13 +123,16 @@ def folded(value: Any, depth_max: int = DEPTH_MAX) -> Any:
     Raises:
         BadRecordError: `value` is nested deeper than `depth_max`.
     """
-    if not isinstance(value, dict | list):
+    if not isinstance(value, _NESTED):
         return value
     if depth_max <= 0:
         raise BadRecordError("nested_too_deep")
+    left = depth_max - 1
     if isinstance(value, dict):
-        return {key.lower(): folded(inner, depth_max - 1) for key, inner in value.items()}
-    return [folded(inner, depth_max - 1) for inner in value]
+        return {
+            key.lower(): folded(inner, left) if isinstance(inner, _NESTED) else inner for key, inner in value.items()
+        }
+    return [folded(inner, left) if isinstance(inner, _NESTED) else inner for inner in value]
 
 
 def instant_of(value: Any, where: str) -> datetime:
