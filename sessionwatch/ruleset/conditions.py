@@ -7,19 +7,16 @@ way it asks (`not_in` too); only `known` asks about that itself. `not` turns aro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from pydantic_core import PydanticCustomError
-
-from models.conditions import Condition
 from models.events import KINDS, EventKind, PlacedEvent
 from sessionwatch.ruleset.compiled import Predicate
 from sessionwatch.ruleset.fields import ATTRIBUTES, FIELDS, EventField, field_named
-from sessionwatch.ruleset.lists import NamedList
-from sessionwatch.ruleset.operators import Misfit, MisfitError, Path, choices_of, leaf, said_type
-from sessionwatch.ruleset.texts import close_to
+from sessionwatch.ruleset.lists import Lists
+from sessionwatch.ruleset.operators import MisfitError, choices_of, leaf
+from sessionwatch.ruleset.texts import Misfit, Path, close_to, said_type
 
 ALL_KINDS: Final = frozenset(KINDS)
 MISFITS: Final = "condition_misfits"
@@ -59,7 +56,7 @@ class CompiledCondition:
         return lambda event: event.kind in kinds and test(event)
 
 
-def compile_condition(said: Any, lists: Mapping[str, NamedList] | None = None) -> CompiledCondition:
+def compile_condition(said: Any, lists: Lists | None = None) -> CompiledCondition:
     """The condition `said`, ready to run.
 
     Raises:
@@ -76,19 +73,6 @@ def compile_condition(said: Any, lists: Mapping[str, NamedList] | None = None) -
     return CompiledCondition(*compiled, frozenset(compiler.reads), frozenset(compiler.lists_named))
 
 
-def condition_param(said: Any, lists: Mapping[str, NamedList]) -> Condition:
-    """The condition `said` as a detector's parameter, for pydantic's validation context.
-
-    Raises:
-        PydanticCustomError: of type `MISFITS`, with the misfits in its context.
-    """
-    try:
-        compiled = compile_condition(said, lists)
-    except ConditionError as error:
-        raise PydanticCustomError(MISFITS, "the condition has faults", {"misfits": error.misfits}) from None
-    return Condition(said, compiled.holds, compiled.reads)
-
-
 Part = tuple[frozenset[EventKind], Predicate | None]
 """A condition as kinds and a test that is right for events of these kinds."""
 
@@ -98,7 +82,7 @@ _ANY_EVENT: Final[Part] = (ALL_KINDS, None)
 class _Compiler:
     """Compiles one condition, gathering misfits instead of stopping at the first."""
 
-    def __init__(self, lists: Mapping[str, NamedList]) -> None:
+    def __init__(self, lists: Lists) -> None:
         self.lists = lists
         self.misfits: list[Misfit] = []
         self.reads: set[str] = set()

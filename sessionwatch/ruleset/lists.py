@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -28,6 +28,10 @@ class NamedList:
             "type": self.type,
             "entries": sorted(set(self.entries), key=lambda entry: (str(entry), str(type(entry)))),
         }
+
+
+Lists = Mapping[str, NamedList | None]
+"""Lists by name; None where the file of that name has faults of its own, so that nobody is told that it is missing."""
 
 
 def named_list(name: str, type_: Literal["values", "networks"], entries: Iterable[str | int]) -> NamedList:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Final
 
 from models.events import PlacedEvent
 from sessionwatch.ruleset.compiled import Predicate
 from sessionwatch.ruleset.fields import EventField, Reader
-from sessionwatch.ruleset.lists import NamedList
+from sessionwatch.ruleset.lists import Lists, NamedList
 from sessionwatch.ruleset.networks import NetworkSet, network_of
-from sessionwatch.ruleset.texts import close_to, listed
-
-Path = tuple[str | int, ...]
+from sessionwatch.ruleset.texts import Misfit, Path, close_to, listed, said_type
 
 OPERATORS: Final = (
     "is",
@@ -31,16 +28,6 @@ OPERATORS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """Something wrong in a condition: where (a path into it), what, and what was probably meant."""
-
-    path: Path
-    message: str
-    hint: str = ""
-    on_key: bool = False
-
-
 class MisfitError(ValueError):
     """One misfit, on its way to where all of them are gathered."""
 
@@ -49,7 +36,7 @@ class MisfitError(ValueError):
         super().__init__(message)
 
 
-def leaf(field: EventField, operator: str, operand: Any, lists: Mapping[str, NamedList]) -> Predicate:
+def leaf(field: EventField, operator: str, operand: Any, lists: Lists) -> Predicate:
     """The test that `operator` with `operand` makes of `field`.
 
     Raises:
@@ -83,21 +70,6 @@ def _unfit(field: EventField, operator: str) -> MisfitError:
         return MisfitError(f'unknown operator "{operator}"', close_to(operator, field.operators), on_key=True)
     hint = f"{field.name} can be tested by {listed(field.operators, 'or')}"
     return MisfitError(f'"{operator}" does not go with {field.name}', hint, on_key=True)
-
-
-_NAMES: Final = {
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    str: "text",
-    list: "a list",
-    dict: "a mapping",
-}
-
-
-def said_type(value: Any) -> str:
-    """What `value` is, in plain English."""
-    return _NAMES.get(type(value), "nothing")
 
 
 def _value(field: EventField, value: Any, path: Path = ()) -> Any:
@@ -219,13 +191,15 @@ def _cidr(field: EventField, operand: Any) -> Predicate:
     )
 
 
-def _listed(field: EventField, operand: Any, lists: Mapping[str, NamedList], *, wanted: bool) -> Predicate:
+def _listed(field: EventField, operand: Any, lists: Lists, *, wanted: bool) -> Predicate:
     if not isinstance(operand, str):
         raise MisfitError(f"the name of a list is text, not {said_type(operand)}")
-    named = lists.get(operand)
-    if named is None:
+    if operand not in lists:
         hint = close_to(operand, lists) or "there are no lists; they stand in the folder lists beside the rules"
         raise MisfitError(f'there is no list "{operand}"', hint)
+    named = lists[operand]
+    if named is None:
+        return lambda _: False
     if named.networks is not None:
         if field.type != "address":
             raise MisfitError(f'the list "{operand}" has networks, and {field.name} is no address')

@@ -7,9 +7,10 @@ import difflib
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Final
+from pathlib import Path as FilePath
+from typing import Any, Final
 
 from sessionwatch.errors import Fault
 
@@ -21,6 +22,29 @@ KNOWN_SHOWN_MAX: Final = 12
 
 # What YAML ends a line with. str.splitlines() would also split at form feeds and others that YAML does not.
 _BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+
+
+Path = tuple[str | int, ...]
+"""The way into a file's data: keys of mappings, places in lists."""
+
+_TYPES: Final = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "a mapping",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Something wrong in the data of a file: where, what, and what was probably meant; `on_key`: the key is wrong."""
+
+    path: Path
+    message: str
+    hint: str = ""
+    on_key: bool = False
 
 
 class SourceText:
@@ -62,7 +86,7 @@ class SourceText:
         self._faults.add(Fault(self.name, line, column, message, shown, hint))
 
 
-def read_text(path: Path) -> SourceText:
+def read_text(path: FilePath) -> SourceText:
     """The text of `path`; where it cannot be read, an empty text that has the fault.
 
     UTF-8 with or without a byte order mark; any of YAML's line ends.
@@ -89,6 +113,11 @@ def _unread(name: str, message: str) -> SourceText:
     source = SourceText(name, "")
     source.fault(1, 1, message)
     return source
+
+
+def said_type(value: Any) -> str:
+    """What `value` is, in plain English."""
+    return _TYPES.get(type(value), "nothing")
 
 
 def close_to(word: str, known: Iterable[str]) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
 
-from sessionwatch.ruleset.texts import SourceText
+from sessionwatch.ruleset.texts import Misfit, Path, SourceText
 
 DEPTH_MAX: Final = 32
 """Mappings and lists in each other. Deeper ones are refused before anything recurses."""
@@ -56,7 +57,7 @@ class Node:
             return [node.data() for node in self.value]
         return self.value
 
-    def find(self, path: tuple[str | int, ...], *, key: bool = False) -> Node:
+    def find(self, path: Path, *, key: bool = False) -> Node:
         """The node at `path`, or the nearest above it that exists; with `key`, the key instead of its value.
 
         A step that leads nowhere is passed over, so that paths may hold more than the document (names of choices).
@@ -76,6 +77,13 @@ class Node:
         if isinstance(self.value, list) and isinstance(step, int) and 0 <= step < len(self.value):
             return self.value[step], self.value[step]
         return None
+
+
+def note(source: SourceText, root: Node, misfits: Iterable[Misfit]) -> None:
+    """Note `misfits`, whose paths begin at `root`, at their places in `source`."""
+    for misfit in misfits:
+        node = root.find(misfit.path, key=misfit.on_key)
+        source.fault(node.line, node.column, misfit.message, misfit.hint)
 
 
 def read_yaml(source: SourceText) -> Node | None:
