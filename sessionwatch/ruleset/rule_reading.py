@@ -129,6 +129,16 @@ class _RuleReader:
     def _note(self, path: Path, message: str, hint: str = "", *, on_key: bool = False) -> None:
         note(self.source, self.root, [Misfit(path, message, hint, on_key)])
 
+    def _at(self, path: Path) -> Any:
+        """The data at `path`; None where there is none."""
+        node = self.root
+        for step in path:
+            pair = node.child(step)
+            if pair is None:
+                return None
+            node = pair[1]
+        return node.data()
+
     def _length(self, name: str) -> int:
         items = self.data.get(name)
         return len(items) if isinstance(items, list) else 0
@@ -186,11 +196,7 @@ class _RuleReader:
         return compiled
 
     def _condition(self, path: Path) -> CompiledCondition | None:
-        said: Any = self.data
-        for step in path:
-            if not isinstance(said, dict | list) or (isinstance(said, dict) and step not in said):
-                return None
-            said = said[step]  # type: ignore[index]  # a list's steps are whole numbers
+        said = self._at(path)
         if not isinstance(said, dict) or not said:
             return None
         try:
@@ -235,9 +241,10 @@ class _RuleReader:
     def _check_evidence(self, detector: AnyDetector) -> None:
         known = detector.Evidence.__struct_fields__
         for index in range(self._length("tests")):
-            for place in range(len(self.root.find(("tests", index, "alerts")).value or ())):
+            alerts = self._at(("tests", index, "alerts"))
+            for place in range(len(alerts) if isinstance(alerts, list) else 0):
                 path: Path = ("tests", index, "alerts", place, "evidence")
-                asked = self.root.find(path).value
+                asked = self._at(path)
                 for name in asked if isinstance(asked, dict) else ():
                     if name not in known:
                         message = f'the evidence of {detector.kind} has no "{name}"'
