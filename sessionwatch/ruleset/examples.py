@@ -21,7 +21,7 @@ Judge = Callable[[Ruleset, Sequence[SessionEvent]], list[Alert]]
 
 
 @dataclass(frozen=True, slots=True)
-class TestResult:
+class RuleTestResult:
     """How one test of one rule came out. `expected` and `got` have, of each alert, what the test asks about.
 
     `difference` is empty where it passed; else a few lines for a person. `file` and `line` are where the test stands.
@@ -37,7 +37,7 @@ class TestResult:
     difference: str = ""
 
 
-def run_tests(rules: Iterable[LoadedRule], judge: Judge) -> Iterator[TestResult]:
+def run_rule_tests(rules: Iterable[LoadedRule], judge: Judge) -> Iterator[RuleTestResult]:
     """The result of every test of `rules`, in their order. `judge` sees one rule at a time, and it alone.
 
     A rule that is off or in shadow is tested as if it alerted.
@@ -49,7 +49,7 @@ def run_tests(rules: Iterable[LoadedRule], judge: Judge) -> Iterator[TestResult]
             yield _run(rule, test, ruleset, judge)
 
 
-def _run(rule: LoadedRule, test: LoadedTest, ruleset: Ruleset, judge: Judge) -> TestResult:
+def _run(rule: LoadedRule, test: LoadedTest, ruleset: Ruleset, judge: Judge) -> RuleTestResult:
     expected = tuple(_asked(alert) for alert in test.alerts)
     got: tuple[dict[str, Any], ...] = ()
     try:
@@ -61,7 +61,7 @@ def _run(rule: LoadedRule, test: LoadedTest, ruleset: Ruleset, judge: Judge) -> 
         whole = tuple(said[len(expected) :])
         got = tuple(_only(alert, asked) for alert, asked in zip(said, expected, strict=False)) + whole
         difference = _difference(expected, got)
-    return TestResult(rule.written.id, test.name, rule.file, test.line, not difference, expected, got, difference)
+    return RuleTestResult(rule.written.id, test.name, rule.file, test.line, not difference, expected, got, difference)
 
 
 def _asked(alert: ExpectedAlert) -> dict[str, Any]:

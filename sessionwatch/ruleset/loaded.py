@@ -26,11 +26,10 @@ class LoadedTest:
 class LoadedRule:
     """A rule as it was written in `file`, ready to run, and its tests.
 
-    `id_at` and `exemptions_at` are the lines and columns of its id and its exemptions' ends.
+    `exemptions_at` are the lines and columns of its exemptions' ends.
     """
 
     file: str
-    id_at: tuple[int, int]
     written: RuleFile
     compiled: CompiledRule
     tests: tuple[LoadedTest, ...]

@@ -118,9 +118,8 @@ class _RuleReader:
             for index, (test, events) in enumerate(zip(written.tests, sequences, strict=True))
         )
         ends = [self.root.find(("exemptions", index, "until")) for index in range(len(written.exemptions))]
-        found = self.root.find(("id",))
         places = tuple((node.line, node.column) for node in ends)
-        return LoadedRule(self.source.name, (found.line, found.column), written, compiled, tests, places)
+        return LoadedRule(self.source.name, written, compiled, tests, places)
 
     def _version(self, written: RuleFile) -> str:
         lists = {name: named.said for name in self.lists_named if (named := self.near.lists[name]) is not None}
