@@ -238,7 +238,7 @@ class ConcurrentSessions(Detector[ConcurrentParams, ConcurrentState]):
         return Finding(
             evidence=self._evidence(live, counts),
             strength=strength,
-            events=tuple(fix.ref for fix in fixes[:-1][-REFS_MAX:]),
+            events=tuple(sorted((fix.ref for fix in fixes[:-1]), key=lambda ref: (ref.at_us, ref.id))[-REFS_MAX:]),
             candidates=candidates_of(fixes, state.profile, self._familiar_after_us),
             severity_shift=-1 if effect == "lower" else 0,
             set_aside=(f"nothing_unfamiliar: {effect}",) if at_home else (),

@@ -135,5 +135,5 @@ def test_the_sentence_says_it_in_words() -> None:
     last = feed(geo_velocity(), logins(AROUND[:3], 2 * HOUR_US))[-1]
     assert isinstance(last, Finding)
     said = GeoVelocity.sentence(msgspec.to_builtins(last.evidence), "Ann")
-    assert said.startswith("Ann was at 3 places in 3 countries (GB, IT, US) within 1d, at least 6,")
+    assert said.startswith("Ann was at 3 places in 3 countries (GB, IT, US) within 1 day, at least 6,")
     assert said.endswith("(limits 2,000 km, 3 countries, 500 km/h)")

@@ -161,5 +161,5 @@ def test_the_sentence_says_it_in_words() -> None:
     last = feed(new_value(), [*logins(10), an_event("login", 11 * HOUR_US, city="Tokyo")])[-1]
     assert isinstance(last, Finding)
     assert NewValue.sentence(msgspec.to_builtins(last.evidence), "Ann") == (
-        "Ann: first seen place.country JP; known so far: 1 other (IT) in 10 events"
+        "Ann: country JP for the first time in 10 events; known: IT"
     )

@@ -162,16 +162,16 @@ def test_reads_the_attributes_that_its_parameters_name() -> None:
 @pytest.mark.parametrize(
     ("params", "event", "says"),
     [
-        ({"at_least": 1}, {}, "Ann: 1 events within 10m (limit 1)"),
+        ({"at_least": 1}, {}, "Ann: 1 events within 10 minutes (limit 1)"),
         (
-            {"measure": "distinct", "field": "place.country", "at_least": 1},
+            {"measure": "distinct", "field": "place.country", "at_least": 1, "noun": "countries"},
             {"city": "Milan"},
-            "Ann: 1 different values of place.country (IT) within 10m (limit 1)",
+            "Ann: 1 countries (IT) within 10 minutes (limit 1)",
         ),
         (
-            {"measure": "sum", "field": "count", "at_least": 5, "group": ("app",)},
+            {"measure": "sum", "field": "count", "at_least": 5, "group": ("app",), "noun": "objects"},
             {"count": 1200, "app": "ehr"},
-            "Ann: 1,200 objects within 10m for app ehr (limit 5)",
+            "Ann: 1,200 objects (ehr) within 10 minutes (limit 5)",
         ),
     ],
 )

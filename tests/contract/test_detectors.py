@@ -1,0 +1,42 @@
+"""Every registered detector keeps the promises that all detectors make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from detectors.registry import detector_kinds
+from detectors.testing import check_detector
+
+ALONE_IS_PROOF = {"mass_export"}
+"""One export of more than anybody may export needs no history."""
+
+VARIANTS: list[tuple[str, dict[str, Any]]] = [
+    ("concurrent_sessions", {"at_least": {"sessions": 2}, "needs": "any"}),
+    ("concurrent_sessions", {"at_least": {"places": 2}, "nothing_unfamiliar": "lower"}),
+    ("device_change", {"scope": "user", "needs": "device"}),
+    ("device_change", {"scope": "user", "known_network": "ignore", "learn_min_events": 1}),
+    ("device_change", {"needs": "device_or_network", "same_asn_is_same": False}),
+    ("geo_velocity", {"failed_may_count": True, "countries_min": 1, "distance_min_km": 1}),
+    ("impossible_travel", {"failed_may_anchor": True, "familiar_after": "0s", "speed_max_kmh": 100}),
+    ("impossible_travel", {"same_address": "normal", "network_classes": {}, "nothing_unfamiliar": "ignore"}),
+    ("mass_export", {"objects_max": None, "bytes_max": 10**9, "resources_max": 20}),
+    ("mass_export", {"weight_field": "attributes.sensitivity", "weights": {"restricted": 7.5}}),
+    ("new_value", {"fields": ("device", "app"), "while_learning": "low", "known_max": 3}),
+    ("new_value", {"fields": ("user_agent",), "normalise": {"user_agent": "fingerprint"}, "learn_for": "0s"}),
+    ("threshold", {"measure": "distinct", "field": "place.country", "at_least": 2, "window": "7d"}),
+    ("threshold", {"group": ("app", "attributes.sensitivity"), "at_least": 3}),
+]
+
+
+@pytest.mark.parametrize("kind", sorted(detector_kinds()))
+def test_keeps_the_contract(kind: str) -> None:
+    """With its default parameters: pure, restorable, bounded, documented, quiet on an empty history, and plain."""
+    check_detector(detector_kinds()[kind], alone_is_proof=kind in ALONE_IS_PROOF)
+
+
+@pytest.mark.parametrize(("kind", "params"), VARIANTS, ids=[f"{kind}-{n}" for n, (kind, _) in enumerate(VARIANTS)])
+def test_keeps_the_contract_in_its_other_modes(kind: str, params: dict[str, Any]) -> None:
+    """And with the parameters that change its ways."""
+    check_detector(detector_kinds()[kind], params, alone_is_proof=kind in ALONE_IS_PROOF)
