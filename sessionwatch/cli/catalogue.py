@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -48,7 +49,7 @@ def detectors_command(
 def _show(detector: type[Detector[Any, Any]]) -> None:
     console = speaker()
     console.print(f"[bold]{detector.kind}[/bold]  by {', '.join(sorted(detector.subjects))}", soft_wrap=True)
-    console.print((detector.__doc__ or "").strip(), markup=False, soft_wrap=True)
+    console.print(inspect.getdoc(detector) or "", markup=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for heading in ("parameter", "default", "what it does"):
         table.add_column(heading)

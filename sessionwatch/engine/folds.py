@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from models.alerts import Alert, CandidateSession, EventSeen, RuleRef, SubjectRef
-from models.events import EventRef, PlacedEvent
+from models.events import PLACEHOLDERS, EventRef, PlacedEvent
 from models.findings import SEVERITIES, By, Candidate, Finding, Severity, shifted
 from models.instants import instant
 from sessionwatch import __version__
@@ -110,7 +110,8 @@ def opened(
 
 def who(by: By, subject: Subject, event: PlacedEvent | None) -> str:
     """What a person calls the subject: the user's label where the source gives one, else the subject's value."""
-    return (event.user_label if event is not None and by == "user" else "") or subject[1]
+    label = event.user_label if event is not None and by == "user" else ""
+    return subject[1] if label.casefold() in PLACEHOLDERS else label
 
 
 def evidence_of(finding: Finding) -> dict[str, Any]:
