@@ -19,7 +19,7 @@ from models.events import PlacedEvent
 from models.findings import By, Candidate, Finding, NearMiss, NotEvaluable, Verdict
 from models.instants import HOUR_US, SECOND_US, instant, span_us
 from models.places import NetworkClass
-from models.spans import Span, span_text
+from models.spans import Span, span_words
 
 STOPS_MAX: Final = 32
 """Stops kept of a path; beyond it the oldest goes, and with it its leg: the path is then too short, never too long."""
@@ -178,7 +178,7 @@ class GeoVelocity(Detector[PathParams, PathState]):
         """How far, through which countries, in what time."""
         speed = evidence["mean_kmh"]
         pace = f"{speed:,.0f} km/h on average" if speed is not None else "in no time at all"
-        window = span_text(timedelta(seconds=evidence["window_seconds"]))
+        window = span_words(timedelta(seconds=evidence["window_seconds"]))
         return (
             f"{who} was at {len(evidence['path'])} places in {len(evidence['countries'])} countries"
             f" ({', '.join(evidence['countries'])}) within {window}, at least {evidence['minimum_km']:,.0f} km apart"

@@ -21,7 +21,7 @@ from detectors.windows import Distinct, Sums
 from models.events import EventKind, EventRef, PlacedEvent
 from models.findings import By, Finding, NearMiss, Verdict
 from models.instants import DAY_US, SECOND_US, instant, span_us
-from models.spans import Span, span_text
+from models.spans import Span, span_words
 
 ONE: Final = 1000
 """Objects are counted in thousandths, so that weighted sums are exact whatever order they were added in."""
@@ -237,7 +237,7 @@ class MassExport(Detector[ExportParams, ExportState]):
         }
         return (
             f"{who} moved {evidence['objects']:,.0f} {objects}, {evidence['bytes'] / 1e6:,.1f} MB, within"
-            f" {span_text(timedelta(seconds=evidence['window_seconds']))}"
+            f" {span_words(timedelta(seconds=evidence['window_seconds']))}"
             f" ({'; '.join(texts[name] for name in evidence['over']) or 'within all limits'})"
         )
 

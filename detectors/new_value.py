@@ -177,13 +177,12 @@ class NewValue(Detector[NewValueParams, NewValueState]):
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:
         """What is new, against how much that is known."""
-        value = ", ".join(f"{name} {said}" for name, said in evidence["value"].items())
-        known = f" ({', '.join(evidence['known_values'])})" if evidence["known_values"] else ""
-        learning = ", still learning" if evidence["learning"] else ""
-        return (
-            f"{who}: first seen {value}; known so far: {evidence['known']} other{known}"
-            f" in {evidence['learned_events']:,} events{learning}"
+        value = " and ".join(
+            f"{name.rpartition('.')[2].replace('_', ' ')} {v}" for name, v in evidence["value"].items()
         )
+        known = ", ".join(evidence["known_values"]) or f"{evidence['known']:,} others"
+        learning = "; still learning" if evidence["learning"] else ""
+        return f"{who}: {value} for the first time in {evidence['learned_events']:,} events; known: {known}{learning}"
 
     def _knows(self, state: NewValueState, value: str, at_us: int) -> bool:
         known = state.known.get(value)

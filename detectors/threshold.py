@@ -15,7 +15,7 @@ from detectors.windows import Distinct, Sums
 from models.events import EventRef, PlacedEvent
 from models.findings import By, Finding, NearMiss, NotEvaluable, Verdict
 from models.instants import SECOND_US, instant, span_us
-from models.spans import Span, span_text
+from models.spans import Span, span_words
 
 GROUPS_MAX: Final = 64
 """Groups kept for a subject; the longest untouched goes first."""
@@ -55,6 +55,13 @@ class ThresholdParams(DetectorParams):
         description="The least count, sum or number of values that is a finding; `distinct`: 2000 at most.",
     )
 
+    noun: str = Field(
+        "events",
+        min_length=1,
+        max_length=60,
+        description="What the alert calls what is counted, in plain words and the plural: failed sign-ins.",
+    )
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.measure == "sum" and self.field not in {"count", "bytes"}:
@@ -85,6 +92,7 @@ class ThresholdState(DetectorState):
 class ThresholdEvidence(DetectorEvidence, frozen=True, kw_only=True):
     """How much was counted against how much is allowed; some of the different values, where they may be told."""
 
+    noun: str
     measure: str
     field: str
     group: dict[str, str]
@@ -202,14 +210,10 @@ class Threshold(Detector[ThresholdParams, ThresholdState], BucketDetector):
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:
         """How many of what, in how long, against the limit."""
-        what = {"count": "events", "sum": "objects" if evidence["field"] == "count" else evidence["field"]}.get(
-            evidence["measure"], f"different values of {evidence['field']}"
-        )
-        values = f" ({', '.join(evidence['values'])})" if evidence["values"] else ""
-        group = ", ".join(f"{name} {value}" for name, value in evidence["group"].items())
-        span = span_text(timedelta(seconds=evidence["window_seconds"]))
+        told = ", ".join((*evidence["group"].values(), *evidence["values"]))
+        span = span_words(timedelta(seconds=evidence["window_seconds"]))
         return (
-            f"{who}: {evidence['counted']:,} {what}{values} within {span}{' for ' * bool(group)}{group}"
+            f"{who}: {evidence['counted']:,} {evidence['noun']}{f' ({told})' if told else ''} within {span}"
             f" (limit {evidence['at_least']:,})"
         )
 
@@ -246,6 +250,7 @@ class Threshold(Detector[ThresholdParams, ThresholdState], BucketDetector):
             times_us = (*group.sums.times_us, *group.distinct.last_us.values(), *(ref.at_us for ref in group.refs))
             since_us = min((time_us for time_us in times_us if time_us > line_us), default=at_us)
         return ThresholdEvidence(
+            noun=self.params.noun,
             measure=self.params.measure,
             field=self.params.field,
             group=self._parts(key),

@@ -50,6 +50,21 @@ def span_text(value: timedelta) -> str:
     return "".join(parts) or "0s"
 
 
+def span_words(value: timedelta) -> str:
+    """`value` as a person would say it, to the second.
+
+    >>> span_words(timedelta(minutes=90)), span_words(timedelta(days=1)), span_words(timedelta(0))
+    ('1 hour 30 minutes', '1 day', '0 seconds')
+    """
+    rest_s = value.days * 86_400 + value.seconds
+    parts = []
+    for unit, unit_s in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
+        whole, rest_s = divmod(rest_s, unit_s)
+        if whole:
+            parts.append(f"{whole} {unit}{'s' * (whole != 1)}")
+    return " ".join(parts) or "0 seconds"
+
+
 def _read(value: Any) -> timedelta:
     if isinstance(value, timedelta):
         return value
