@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-OURS = frozenset({"models", "geo", "detectors", "streams", "sessionwatch"})
+OURS = frozenset({"models", "geo", "detectors", "streams", "sessionwatch", "tests", "bench"})
+"""The packages that are installed, and the folders that are imported from in a checkout."""
 
 
 def test_no_room_imports_one_above_it(root: Path) -> None:
