@@ -1,4 +1,7 @@
-"""Ctrl-C: each stage ends where it stands and the next goes on with what there is; pressed again, that ends too."""
+"""Ctrl-C: a stage ends at its next stop and the next one goes on with what there is.
+
+Pressed twice within a stage, the stage is left at once: an idle pipe, say, has no next stop.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,21 @@ class Interrupts:
     def __init__(self) -> None:
         """Not pressed yet."""
         self.pressed = 0
+        self._before = 0
 
     def asked(self) -> Callable[[], bool]:
-        """A question for one stage: has it been pressed since this stage began?"""
-        before = self.pressed
+        """A new stage, and its question: has it been pressed since this stage began?"""
+        before = self._before = self.pressed
         return lambda: self.pressed > before
+
+    def press(self) -> None:
+        """Count one.
+
+        Raises: KeyboardInterrupt when it is not the first in this stage.
+        """
+        self.pressed += 1
+        if self.pressed > self._before + 1:
+            raise KeyboardInterrupt
 
 
 @contextmanager
@@ -27,7 +40,7 @@ def interrupts() -> Iterator[Interrupts]:
     counted = Interrupts()
 
     def count(_signal: int, _frame: FrameType | None) -> None:
-        counted.pressed += 1
+        counted.press()
 
     before = signal.signal(signal.SIGINT, count)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -153,9 +154,10 @@ def _read(
     blocks = read_blocks(
         request.paths, request.settings, accounting, dead_letter, progress=progress, stop=pressed.asked()
     )
-    for block in blocks:
-        seen.add(block)
-        events.add(block)
+    with contextlib.suppress(KeyboardInterrupt):
+        for block in blocks:
+            seen.add(block)
+            events.add(block)
 
 
 def _judge(request: Request, events: EventSorter, pressed: Interrupts, drawn: Bars) -> Judged:
