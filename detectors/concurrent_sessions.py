@@ -27,6 +27,7 @@ LIVE_MAX: Final = 32
 SHOWN_MAX: Final = 10
 """Sessions told in evidence."""
 REFS_MAX: Final = 9
+"""Events that a finding rests on, at most."""
 
 Measure = Literal["sessions", "devices", "networks", "places"]
 ENDS: Final[frozenset[EventKind]] = frozenset({"logout", "timeout", "revoked"})

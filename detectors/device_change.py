@@ -26,9 +26,11 @@ SESSIONS_MAX: Final = 32
 TRAITS_MAX: Final = 8
 """Devices, agents and networks remembered of one session, each; the oldest goes first."""
 DEVICES_MAX: Final = 32
+"""Known devices kept for a subject; the longest unseen goes."""
 NETWORKS_MAX: Final = 64
 """Devices and networks remembered of a subject; the longest unseen goes first."""
 SAMPLE_MAX: Final = 10
+"""Known devices and networks that evidence names."""
 
 Needs = Literal["device", "network", "device_and_network", "device_or_network"]
 _NEEDED: Final[Mapping[Needs, tuple[Unfamiliar, ...]]] = {

@@ -17,7 +17,9 @@ RADIUS_UNSTATED_KM: Final = 50.0
 """How wrong a coordinate may be where nobody said: the radius of a fix that names a city."""
 
 PLACES_MAX: Final = 16
+"""Places a profile keeps; the longest unseen goes."""
 NETWORKS_MAX: Final = 32
+"""Networks a profile keeps; the longest unseen goes."""
 DEVICES_MAX: Final = 16
 """What a profile keeps of each; the longest unseen goes first."""
 

@@ -24,7 +24,9 @@ from models.spans import Span, span_words
 STOPS_MAX: Final = 32
 """Stops kept of a path; beyond it the oldest goes, and with it its leg: the path is then too short, never too long."""
 REFS_MAX: Final = 9
+"""Events that a finding rests on, at most."""
 STRENGTH_MAX: Final = 1000.0
+"""No time in between makes the speed boundless; a strength is a number that can be written."""
 
 _IGNORED: Final[frozenset[NetworkClass]] = frozenset({"corporate", "sase", "vpn", "relay", "satellite"})
 _CLASS_RADIUS_KM: Final[Mapping[NetworkClass, float]] = {"mobile": 300.0}

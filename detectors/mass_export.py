@@ -26,7 +26,9 @@ from models.spans import Span, span_words
 ONE: Final = 1000
 """Objects are counted in thousandths, so that weighted sums are exact whatever order they were added in."""
 RESOURCES_MAX: Final = 2_000
+"""Different resources counted in a window, at most."""
 REFS_MAX: Final = 9
+"""Events that a finding rests on, at most."""
 NORMAL_MAD: Final = 1.4826
 """What makes the MAD of a normal distribution its standard deviation (F. R. Hampel, JASA 69, 1974)."""
 LEAST_SPREAD: Final = 0.1

@@ -27,8 +27,10 @@ STATE_BYTES_MAX: Final = 64 * 1024
 """What one rule may remember of one subject, in bytes as written; a subject's rules together have 128 KiB."""
 
 KEEP_MAX_US: Final = 3660 * DAY_US
+"""How long a detector may want its state kept after the last event, in microseconds."""
 SEEDS: Final = (1, 2)
 SENTENCE_MAX: Final = 1000
+"""Characters of a sentence."""
 
 AnyDetector = Detector[Any, Any]
 _encode: Final = msgspec.msgpack.Encoder().encode

@@ -22,6 +22,7 @@ GROUPS_MAX: Final = 64
 REFS_MAX: Final = 9
 """Events that a finding can point to, beside the one being judged."""
 DISTINCT_AT_LEAST_MAX: Final = 2_000
+"""The largest limit on different values: each value within the window is kept."""
 BETWEEN: Final = "\x1f"
 """Stands between the values of a group's key: a character that no source writes."""
 SAMPLE_MAX: Final = 10

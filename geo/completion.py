@@ -12,7 +12,9 @@ CITY_RADIUS_KM: Final = 50.0
 REGION_RADIUS_KM: Final = 200.0
 
 LATITUDE_MAX: Final = 90
+"""Degrees from the equator to a pole."""
 LONGITUDE_MAX: Final = 180
+"""Degrees from Greenwich to the date line."""
 
 NOWHERE: Final = Place()
 """What says nothing."""

@@ -24,7 +24,7 @@ STRINGS_MAX: Final = 65_536
 
 _DAY_S: Final = 86_400
 _PRIVATE: Final = Place(network_class="private")
-_NO_ATTRIBUTES: Final[dict[str, str]] = {}
+_NOTHING: Final[frozenset[str]] = frozenset()
 
 Located = tuple[str, str, Place | None]
 """The address in its one spelling (or what stands in its stead), its network key, and the place."""
@@ -82,19 +82,14 @@ class Locator:
         text, network, place = located
 
         since = event.at - EPOCH
-        received_at = event.received_at
-        attributes, reads = event.attributes, self._reads
-        if reads is not None:
-            if reads.isdisjoint(attributes):
-                attributes = _NO_ATTRIBUTES
-            else:
-                attributes = {key: attributes[key] for key in attributes if key in reads}
+        attributes = event.attributes
+        if attributes and self._reads is not None:
+            attributes = self._read(attributes)
 
         same = self._strings.setdefault
         if len(self._strings) > STRINGS_MAX:
             self._strings.clear()
         kind, source, tenant, user = event.kind, event.source, event.tenant, event.user
-        user_agent, device = event.user_agent, event.device
         return PlacedEvent(
             (since.days * _DAY_S + since.seconds) * SECOND_US + since.microseconds,
             event.sequence,
@@ -102,7 +97,7 @@ class Locator:
             event.id,
             kind,
             same(source, source),
-            None if received_at is None else to_us(received_at),
+            None if event.received_at is None else to_us(event.received_at),
             same(tenant, tenant),
             same(user, user),
             event.user_label,
@@ -112,8 +107,8 @@ class Locator:
             event.outcome,
             text,
             network,
-            same(user_agent, user_agent),
-            same(device, device),
+            same(event.user_agent, event.user_agent),
+            same(event.device, event.device),
             event.app,
             event.role,
             event.auth_method,
@@ -127,6 +122,11 @@ class Locator:
             place,
             attributes,
         )
+
+    def _read(self, attributes: dict[str, str]) -> dict[str, str]:
+        """What some rule reads of `attributes`."""
+        reads = self._reads or _NOTHING
+        return {key: attributes[key] for key in attributes if key in reads}
 
     def _address_located(self, ip: str) -> Located:
         """Look an address up and remember it, unless a database failed over it."""

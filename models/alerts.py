@@ -10,7 +10,6 @@ import pydantic
 
 from models.findings import By, Severity, Unfamiliar
 
-
 Said = Annotated[str, pydantic.Field(default="", exclude_if=not_)]
 """A text that is left out of the JSON where there is nothing to say."""
 

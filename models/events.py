@@ -63,7 +63,24 @@ KIND_RANK: Final[dict[EventKind, int]] = {
 """What comes first when two events bear the same time: failure before login before activity before logout."""
 
 PLACEHOLDERS: Final = frozenset(
-    {"", "-", "--", "unknown", "not available", "notavailable", "n/a", "na", "null", "none", "nil", "undefined", "anonymous", "not-found", "not found", "<redacted>"}
+    {
+        "",
+        "-",
+        "--",
+        "unknown",
+        "not available",
+        "notavailable",
+        "n/a",
+        "na",
+        "null",
+        "none",
+        "nil",
+        "undefined",
+        "anonymous",
+        "not-found",
+        "not found",
+        "<redacted>",
+    }
 )
 """Names that sources write where they know no user (compared case-folded). They are counted, and never a subject."""
 

@@ -1,4 +1,4 @@
-"""Instants on the hot path are integer microseconds since the epoch (`at_us`); at the edges, aware UTC datetimes (`at`)."""
+"""Instants: on the hot path integer microseconds since the epoch (`at_us`), at the edges aware UTC datetimes (`at`)."""
 
 from __future__ import annotations
 

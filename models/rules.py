@@ -19,7 +19,9 @@ NAME_PATTERN: Final = r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$"
 """snake_case, of rules, lists and exemptions."""
 
 TEST_EVENTS_MAX: Final = 1_000
+"""Events of one of a rule's tests."""
 LIST_ENTRIES_MAX: Final = 100_000
+"""Entries of a list file."""
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT: Final = re.compile(

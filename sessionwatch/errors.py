@@ -23,7 +23,7 @@ class UsageError(SessionwatchError):
 
 
 class InputError(SessionwatchError):
-    """A PATH cannot be read as a whole: missing, unreadable, or of no known format. Check the path or give `--format`."""
+    """A PATH cannot be read at all: missing, unreadable, or of no known format. Check it, or give `--format`."""
 
 
 class AmbiguousFormatError(InputError):

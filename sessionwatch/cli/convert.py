@@ -20,7 +20,9 @@ from streams.reading import ReadSettings, read_blocks
 
 
 def convert_command(
-    paths: Annotated[list[str], typer.Argument(help="Files, folders or globs; - is standard input.", metavar="PATH...")],
+    paths: Annotated[
+        list[str], typer.Argument(help="Files, folders or globs; - is standard input.", metavar="PATH...")
+    ],
     *,
     log_format: Annotated[str, typer.Option("--format", help="A format's name; auto looks at the records.")] = "auto",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of standard output.")] = None,
@@ -53,5 +55,4 @@ def convert_command(
 
 def _write(blocks: Iterable[list[SessionEvent]], file: BinaryIO) -> None:
     encoder = msgspec.json.Encoder()
-    for block in blocks:
-        file.write(encoder.encode_lines(block))
+    file.writelines(encoder.encode_lines(block) for block in blocks)

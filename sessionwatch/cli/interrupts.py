@@ -20,7 +20,7 @@ class Interrupts:
         self._before = 0
 
     def asked(self) -> Callable[[], bool]:
-        """A new stage, and its question: has it been pressed since this stage began?"""
+        """Begin a stage; what this returns tells whether it was pressed since."""
         before = self._before = self.pressed
         return lambda: self.pressed > before
 

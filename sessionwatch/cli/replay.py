@@ -33,6 +33,7 @@ from streams.sorting import EventSorter
 
 STDOUT: Final = "-"
 WORKERS_MAX: Final = 64
+"""Processes of one replay."""
 NEAR_MISSES_EACH: Final = 3
 NEAR_MISS_MIN: Final = 0.5
 """Near misses printed: so many for one rule, and how close to the limit at least; the JSON has all that were kept."""
@@ -76,17 +77,23 @@ class Request:
     as_json: bool
 
 
-def replay_command(
-    paths: Annotated[list[str], typer.Argument(help="Files, folders or globs; - is standard input.", metavar="PATH...")],
+def replay_command(  # noqa: PLR0913  # as many as the command has options
+    paths: Annotated[
+        list[str], typer.Argument(help="Files, folders or globs; - is standard input.", metavar="PATH...")
+    ],
     *,
     log_format: Annotated[str, typer.Option("--format", help="A format's name; auto looks at the records.")] = "auto",
     rules: Annotated[list[Path] | None, typer.Option(help="Rule files or folders instead of the bundled ones.")] = None,
     geo: Annotated[list[Path] | None, typer.Option(help="A GeoIP2 or GeoLite2 database; may be repeated.")] = None,
-    begin: Annotated[str | None, typer.Option("--from", help="Report from this instant on (ISO 8601, else UTC).")] = None,
+    begin: Annotated[
+        str | None, typer.Option("--from", help="Report from this instant on (ISO 8601, else UTC).")
+    ] = None,
     end: Annotated[str | None, typer.Option("--to", help="Judge nothing after this instant.")] = None,
     user: Annotated[str | None, typer.Option(help="Report only this user's alerts.")] = None,
     cold: Annotated[bool, typer.Option("--cold", help="Judge only what --from and --user name: no history.")] = False,
-    alerts: Annotated[str | None, typer.Option(help="Write alerts as JSON Lines to this file; - is standard output.")] = None,
+    alerts: Annotated[
+        str | None, typer.Option(help="Write alerts as JSON Lines to this file; - is standard output.")
+    ] = None,
     dead_letter: Annotated[Path | None, typer.Option(help="Keep records that cannot be read, with the reason.")] = None,
     redact: Annotated[bool, typer.Option("--redact", help="Leave the raw text out of the dead letter.")] = False,
     workers: Annotated[int, typer.Option(min=1, max=WORKERS_MAX, help="Processes; the alerts are the same.")] = 1,
@@ -243,7 +250,9 @@ def _tell(request: Request, summary: Summary, alerts: list[Told]) -> None:
             write_whole(Path(request.alerts), lines)
             written.append(f"alerts       {request.alerts} ({len(alerts):,})")
     if summary.dead_letter:
-        kept = request.dead_letter if request.dead_letter is not None else "not kept; give --dead-letter FILE to keep them"
+        kept = (
+            request.dead_letter if request.dead_letter is not None else "not kept; give --dead-letter FILE to keep them"
+        )
         written.append(f"dead letter  {kept} ({summary.dead_letter:,})")
     if request.as_json:
         typer.echo(summary.model_dump_json())

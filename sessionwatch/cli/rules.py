@@ -36,7 +36,7 @@ def check_command(rules: RulePaths = None) -> None:
     console.print(f"{len(loaded)} rules and their {tests} tests are well formed; version {ruleset.version}")
 
 
-def test_command(rules: RulePaths = None) -> None:
+def test_command(rules: RulePaths = None) -> None:  # noqa: PT028  # a command called test, no test
     """Run the tests that stand in rule files, through the same engine as everything else; 1 if any fails."""
     loaded = _loaded(rules)
     console = speaker()

@@ -166,7 +166,9 @@ def _show_alerts(summary: Summary, alerts: list[dict[str, Any]], console: Consol
         console.print(f"  ... and {total - len(shown):,} more in the alerts file", style="dim")
     if summary.top_subjects and summary.top_subjects[0][1] > 1:
         console.print()
-        console.print("most alerts: " + ", ".join(f"{subject} {n}" for subject, n in summary.top_subjects), markup=False)
+        console.print(
+            "most alerts: " + ", ".join(f"{subject} {n}" for subject, n in summary.top_subjects), markup=False
+        )
 
 
 def _line(alert: Mapping[str, Any], width: int) -> Text:
@@ -218,4 +220,3 @@ def _span(summary: Summary) -> str:
     if summary.first_at is None or summary.last_at is None:
         return ""
     return f"; {summary.first_at:%Y-%m-%d %H:%M} to {summary.last_at:%Y-%m-%d %H:%M} UTC"
-

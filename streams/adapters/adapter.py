@@ -22,6 +22,7 @@ from sessionwatch.errors import BadRecordError
 from streams.adapters.fields import Path, compiled, find, text, texts
 
 ID_LENGTH_MAX: Final = 512
+"""Characters of an event id; a longer one is replaced by its hash."""
 ATTRIBUTE: Final = "attributes."
 
 

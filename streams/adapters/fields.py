@@ -22,6 +22,7 @@ TEXT_LENGTH_MAX: Final = 1024
 DEPTH_MAX: Final = 64
 """Objects in objects; the deepest real record seen has nine."""
 COUNT_MAX: Final = 2**53
+"""The largest count or number of bytes that is read as a number."""
 _ASN_MAX: Final = 2**32
 _CIRCLE: Final = 360
 _NESTED: Final = (dict, list)
