@@ -20,7 +20,6 @@ from sessionwatch.cli.interrupts import Interrupts, interrupts
 from sessionwatch.cli.summary import Miss, Summary, alert_counts, rule_counts, show
 from sessionwatch.cli.terminal import Bars, bars, speaker
 from sessionwatch.cli.workers import Judged, judge_alone, judge_shared
-from sessionwatch.cli.writing import write_whole
 from sessionwatch.engine.plan import EnginePlan
 from sessionwatch.errors import UsageError
 from sessionwatch.ruleset.compiled import Ruleset
@@ -29,6 +28,7 @@ from streams.accounting import Accounting
 from streams.deadletter import DeadLetter
 from streams.reading import ReadSettings, read_blocks
 from streams.replay import Window
+from streams.sinks.alert_file import write_alerts
 from streams.sorting import EventSorter
 
 STDOUT: Final = "-"
@@ -242,12 +242,11 @@ def _near_misses(judged: Judged, ruleset: Ruleset) -> list[Miss]:
 def _tell(request: Request, summary: Summary, alerts: list[Told]) -> None:
     written = []
     if request.alerts is not None:
-        lines = b"".join(one.raw + b"\n" for one in alerts)
         if request.alerts == STDOUT:
-            sys.stdout.buffer.write(lines)
+            sys.stdout.buffer.writelines(one.raw + b"\n" for one in alerts)
             sys.stdout.buffer.flush()
         else:
-            write_whole(Path(request.alerts), lines)
+            write_alerts(Path(request.alerts), (one.raw for one in alerts))
             written.append(f"alerts       {request.alerts} ({len(alerts):,})")
     if summary.dead_letter:
         kept = (

@@ -34,6 +34,7 @@ SUBJECT_KINDS: Final[tuple[By, ...]] = ("user", "session", "ip", "device")
 class Snapshot(msgspec.Struct, array_like=True):
     """A whole in-order engine between two events: subjects by kind, open buckets, session owners, what is held back."""
 
+    packs: dict[str, bytes]
     subjects: dict[str, list[tuple[str, str, bytes]]]
     buckets: BucketState
     owners: list[tuple[str, str, str, str, int]]
@@ -139,6 +140,7 @@ class Engine:
 
     def snapshot(self) -> bytes:
         """The whole engine as bytes, between two events. Counters are not part of it."""
+        packs: dict[str, bytes] = {lane.program.by: lane.program.pack for lane in self.lanes}
         subjects: dict[str, list[tuple[str, str, bytes]]] = {
             lane.program.by: [
                 (*subject, lane.program.encode(state)) for subject, state in sorted(lane.subjects.items())
@@ -146,7 +148,7 @@ class Engine:
             for lane in self.lanes
         }
         return msgspec.msgpack.encode(
-            Snapshot(subjects, self.buckets.snapshot(), self.owners.snapshot(), self._held, self.newest_us)
+            Snapshot(packs, subjects, self.buckets.snapshot(), self.owners.snapshot(), self._held, self.newest_us)
         )
 
     def restore(self, data: bytes) -> None:
@@ -159,8 +161,10 @@ class Engine:
         except msgspec.DecodeError as error:
             raise StateError(f"the snapshot cannot be read: {error}; start from an older one") from error
         for lane in self.lanes:
-            decode = lane.program.decode
-            lane.subjects = {(t, v): decode(blob) for t, v, blob in found.subjects.get(lane.program.by, ())}
+            program, blobs = lane.program, found.subjects.get(lane.program.by, [])
+            lane.subjects = {(tenant, value): program.decode(blob) for tenant, value, blob in blobs}
+            if found.packs.get(program.by) != program.pack:
+                self.counts.relearned += sum(program.forgotten(blob) for _, _, blob in blobs)
         self.buckets.restore(found.buckets)
         self.owners.restore(found.owners)
         self._held[:] = found.held

@@ -361,8 +361,10 @@ class LateLane:
         if blob.head_now_us > head.now_us:
             self.judgement.fire_due(subject, head, blob.head_now_us, again, count=False)
         s.head = head
-        if blob.pack != self.program.pack and s.recent:
-            self._settle_all(s)
+        if blob.pack != self.program.pack:
+            self.counts.relearned += self.program.forgotten(s.settled) if s.settled else 0
+            if s.recent:
+                self._settle_all(s)
         self.subjects[subject] = s
 
 

@@ -67,7 +67,7 @@ class Program:
             raise DetectorError(
                 f"two rules by {by} share a state tag; rename one of {[rule.id for rule in self.rules]}"
             )
-        versions = "".join(rule.id + rule.version for rule in self.rules)
+        versions = "".join([*(rule.id + rule.version for rule in self.rules), *self.tags])
         self.pack = hashlib.blake2b(versions.encode(), digest_size=6).digest()
         self.by_id = {rule.id: rule for rule in self.rules}
         self._parts_type = _parts_type(self.tags, [rule.detector.State for rule in self.rules])
@@ -106,6 +106,10 @@ class Program:
         state = SubjectState(list(msgspec.structs.astuple(found.parts)), found.folds, found.now_us, NEVER_US)
         state.due_us = self.next_due(state)
         return state
+
+    def forgotten(self, data: bytes) -> int:
+        """How many parts of encoded state belong to no rule of this program: those rules start learning anew."""
+        return sum(tag not in self.tags for tag in msgspec.msgpack.decode(data)[1])
 
     def next_due(self, state: SubjectState) -> int:
         """The earliest deadline: a fold's end or a detector's timer."""

@@ -192,3 +192,14 @@ def test_the_fold_lists_its_first_and_last_events() -> None:
     assert len(ids) == 10
     assert ids[0] == "x1"
     assert ids[-1] == "x39"
+
+
+def test_a_snapshot_under_changed_rules_keeps_what_is_still_theirs() -> None:
+    """A rule with another condition starts learning anew, and that is counted; the others go on."""
+    before = Engine(rules(TRAVEL, DEVICE), Locator())
+    before.process([event("a", 0), event("b", 200)])
+    before.finish()
+    after = Engine(rules(dataclasses.replace(TRAVEL, definition="other"), DEVICE), Locator())
+    after.restore(before.snapshot())
+    assert after.counts.relearned == 1
+    assert [a["rule"]["id"] for a in alerts_of(after, [event("c", 220, place=TOKYO, device="new")])] == ["device"]

@@ -193,6 +193,7 @@ def test_under_other_rules_what_was_told_stays_and_learning_goes_on() -> None:
     assert after.lane.subjects[ANN].recent == []
     state = dict(zip([r.id for r in after.lane.program.rules], after.lane.subjects[ANN].head.parts, strict=True))
     assert state["device"].seen.keys() == {"d1"}
+    assert after.counts.relearned == 1
     assert changes(after.feed(event("d", 201, device="newer"))) == [("raised", "device", 1)]
 
 

@@ -1,23 +1,25 @@
-"""Files that are there whole or not at all."""
+"""Alerts as JSON Lines in a file that is there whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from sessionwatch.errors import UsageError
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write `data` beside `path` and rename it into place.
+def write_alerts(path: Path, alerts: Iterable[bytes]) -> None:
+    """Write the alerts' JSON, one a line, beside `path`, and rename the file into place.
 
-    Raises: UsageError where the folder cannot be written.
+    Raises:
+        UsageError: the folder cannot be made or written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            file.write(data)
+            file.writelines(alert + b"\n" for alert in alerts)
         umask = os.umask(0)
         os.umask(umask)
         Path(file.name).chmod(0o666 & ~umask)
