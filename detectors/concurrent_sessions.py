@@ -197,9 +197,9 @@ class ConcurrentSessions(Detector[ConcurrentParams, ConcurrentState]):
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:
         """How much was live at once, and the limits."""
-        counts = ", ".join(f"{evidence[name]} {name}" for name in ("devices", "networks", "places"))
+        counts = ", ".join(_many(evidence[name], name) for name in ("devices", "networks", "places"))
         limits = (" or " if evidence["needs"] == "any" else " and ").join(
-            f"{limit} {name}" for name, limit in sorted(evidence["at_least"].items())
+            _many(limit, name) for name, limit in sorted(evidence["at_least"].items())
         )
         return f"{who} had {evidence['sessions']} sessions live at once, on {counts} (limit {limits})"
 
@@ -284,6 +284,10 @@ class ConcurrentSessions(Detector[ConcurrentParams, ConcurrentState]):
                 for one in live[-SHOWN_MAX:]
             ),
         )
+
+
+def _many(count: int, plural: str) -> str:
+    return f"{count} {plural[:-1] if count == 1 else plural}"
 
 
 def _network(fix: Fix) -> str:

@@ -121,7 +121,10 @@ class DeviceState(DetectorState):
 
 
 class DeviceEvidence(DetectorEvidence, frozen=True, kw_only=True):
-    """What changed, from what to what. `before` are the session's, or the subject's known devices and networks."""
+    """What changed, from what to what: the session's, or the subject's known, devices and networks.
+
+    `before_devices` are what it was compared with: ids with an id, else fingerprints; of each the latest ten.
+    """
 
     scope: str
     changed: tuple[str, ...]
@@ -208,8 +211,9 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
             return f"{who} used {now}{at} for the first time; known so far: {before}"
         soon = f"{evidence['seconds_since']:,} seconds after" if evidence["seconds_since"] is not None else "after"
         where = ", ".join(evidence["before_networks"])
+        whose = "" if who == evidence["session"] else f"{who}: "
         return (
-            f"{who}: session {evidence['session']} continued on {now}{at}, {soon} {before}"
+            f"{whose}session {evidence['session']} continued on {now}{at}, {soon} {before}"
             f"{' at ' * bool(where)}{where} ({' and '.join(evidence['changed'])} changed)"
         )
 
@@ -230,7 +234,9 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         if not isinstance(changed, tuple):
             return changed
         return Finding(
-            evidence=self._evidence(event, changed, (*traits.devices, *traits.agents), traits.networks, traits.latest),
+            evidence=self._evidence(
+                event, changed, _compared(event, traits.devices, traits.agents), traits.networks, traits.latest
+            ),
             key=event.session,
             events=(traits.latest,),
             candidates=(self._candidate(event, agent, changed),),
@@ -259,7 +265,9 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         if at_home and self.params.known_network == "ignore":
             return None
         return Finding(
-            evidence=self._evidence(event, changed, (*ids, *agents), state.networks, None, learning.events),
+            evidence=self._evidence(
+                event, changed, _compared(event, ids, agents), state.networks, None, learning.events
+            ),
             key=event.device or agent,
             candidates=(self._candidate(event, agent, changed),),
             severity_shift=-1 if at_home and self.params.known_network == "lower" else 0,
@@ -313,7 +321,7 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         self,
         event: PlacedEvent,
         changed: tuple[str, ...],
-        devices: tuple[str, ...],
+        devices: list[str],
         networks: list[str] | Seen,
         latest: EventRef | None,
         learned_events: int | None = None,
@@ -328,8 +336,8 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
             ip=event.ip,
             network=event.network,
             place=event.place.label if event.place is not None else "",
-            before_devices=devices[-SAMPLE_MAX:],
-            before_networks=tuple(networks)[-SAMPLE_MAX:],
+            before_devices=tuple(devices[-SAMPLE_MAX:]),
+            before_networks=tuple(one for one in networks if not one.startswith("AS"))[-SAMPLE_MAX:],
             seconds_since=(event.at_us - latest.at_us) // SECOND_US if latest is not None else None,
             learned_events=learned_events,
         )
@@ -337,6 +345,11 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
 
 _ID: Final = "id:"
 """Marks a known device's own id, apart from the fingerprints of agents."""
+
+
+def _compared(event: PlacedEvent, devices: list[str], agents: list[str]) -> list[str]:
+    """What `event` was compared with: ids with an id, else fingerprints."""
+    return devices if (event.device and devices) or not agents else agents
 
 
 def _differs(device: str, agent: str, devices: list[str], agents: list[str]) -> bool | None:

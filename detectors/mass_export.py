@@ -201,6 +201,24 @@ class MassExport(Detector[ExportParams, ExportState]):
             return NearMiss(evidence=evidence, strength=strength, events=refs)
         return Finding(evidence=evidence, strength=strength, events=refs)
 
+    def judge_late(self, event: PlacedEvent, state: ExportState) -> Finding | None:
+        """Judge objects and bytes against the limits for everybody, in the windows still held; a habit is not asked."""
+        params = self.params
+        objects = self._objects(event) + state.objects.fullest_around(event.at_us, self._window_us)
+        moved = event.bytes + state.bytes.fullest_around(event.at_us, self._window_us)
+        ratios = {
+            "objects": objects / (params.objects_max * ONE) if params.objects_max is not None else 0.0,
+            "bytes": moved / params.bytes_max if params.bytes_max is not None else 0.0,
+        }
+        over = tuple(name for name, ratio in ratios.items() if ratio >= 1)
+        if not over:
+            return None
+        return Finding(
+            evidence=self._evidence(event.at_us, over, (objects, moved, None), state),
+            strength=max(ratios.values()),
+            events=tuple(ref for ref in state.refs if abs(ref.at_us - event.at_us) < self._window_us),
+        )
+
     def learn(self, event: PlacedEvent, state: ExportState, *, suspect: bool) -> None:
         """Add `event` to the window, and what is not flagged to today's fullest window."""
         self.hear(event, state, suspect=suspect)

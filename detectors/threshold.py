@@ -170,6 +170,22 @@ class Threshold(Detector[ThresholdParams, ThresholdState], BucketDetector):
         if len(group.refs) > REFS_MAX:
             del group.refs[0]
 
+    def judge_late(self, event: PlacedEvent, state: ThresholdState) -> Finding | None:
+        """Judge against the windows still held that the event belongs to; different values are not kept for that."""
+        group = state.groups.get(self._key(event))
+        if self._value is not None or group is None:
+            return None
+        counted = self._amount(event) + group.sums.fullest_around(event.at_us, self._window_us)
+        if counted < self.params.at_least:
+            return None
+        key = self._key(event)
+        return Finding(
+            evidence=self._evidence(event.at_us, key, counted, group, ""),
+            key=self._told(key),
+            strength=counted / self.params.at_least,
+            events=tuple(ref for ref in group.refs if abs(ref.at_us - event.at_us) < self._window_us),
+        )
+
     @property
     def bucket_us(self) -> int:
         """The window."""

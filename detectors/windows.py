@@ -47,6 +47,14 @@ class Sums(msgspec.Struct, array_like=True):
         if len(self.times_us) > EXACT_MAX:
             self._gather(max(1, window_us // SLICES))
 
+    def fullest_around(self, at_us: int, window_us: int) -> int:
+        """The greatest sum of a window that holds `at_us`, among what is still kept; for events that come late."""
+        ends_us = [at_us, *(time_us for time_us in self.times_us if at_us < time_us < at_us + window_us)]
+        entries = list(zip(self.times_us, self.amounts, strict=True))
+        return max(
+            sum(amount for time_us, amount in entries if end_us - window_us < time_us <= end_us) for end_us in ends_us
+        )
+
     def shed(self, line_us: int) -> None:
         """Drop what happened at `line_us` or before."""
         gone = 0

@@ -155,6 +155,16 @@ def test_a_long_silence_ends_the_habit() -> None:
     assert fires(feed(mass_export(), [*days(10, 5), *exports([150], 1, 110 * DAY_US)])) == []
 
 
+def test_a_late_export_may_complete_a_window() -> None:
+    """Nine hundred objects are held; two hundred of the same hour come late."""
+    this = mass_export()
+    state = this.State()
+    feed(this, exports([450, 450]), state)
+    assert isinstance(this.judge_late(an_event("export", 1, count=200, id="late"), state), Finding)
+    assert this.judge_late(an_event("export", -2 * HOUR_US, count=200, id="late"), state) is None
+    assert this.judge_late(an_event("export", 1, count=99, id="late"), state) is None
+
+
 def test_near_misses_say_how_near() -> None:
     """Nine hundred of a thousand."""
     verdict = feed(mass_export(near_misses=True), exports([900]))[0]

@@ -82,6 +82,19 @@ def test_counts_different_values_of_a_field() -> None:
     assert verdicts[4] == NotEvaluable("no_country")
 
 
+def test_a_late_event_may_complete_a_window() -> None:
+    """Nineteen failures are held; a twentieth from among them comes late: found, and nothing is learned."""
+    this = threshold()
+    state = this.State()
+    feed(this, [*failures(10), *failures(19)[10:]], state)
+    before = msgspec.msgpack.encode(state)
+    found = this.judge_late(an_event("login_failed", 5 * SECOND_US, id="late"), state)
+    assert isinstance(found, Finding)
+    assert msgspec.to_builtins(found.evidence)["counted"] == 20
+    assert this.judge_late(an_event("login_failed", -20 * MINUTE_US, id="late"), state) is None
+    assert msgspec.msgpack.encode(state) == before
+
+
 def test_groups_count_apart_and_give_the_key() -> None:
     """Ten failures on each of two applications are not twenty on one."""
     mixed = [an_event("login_failed", n, app=f"a{n % 2}", id=str(n)) for n in range(38)]

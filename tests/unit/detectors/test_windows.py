@@ -58,6 +58,16 @@ def test_distinct_counts_what_the_window_holds(steps: list[tuple[int, str]]) -> 
         done.append((at_us, value))
 
 
+def test_a_late_event_looks_both_ways() -> None:
+    """The fullest window that holds a late time may end after it."""
+    sums = Sums()
+    for at_us, amount in ((0, 1), (3_000, 2), (5_000, 4), (8_000, 8)):
+        sums.add(at_us, amount, 10_000)
+    assert sums.fullest_around(4_000, 6_400) == 2 + 4 + 8
+    assert sums.fullest_around(100, 6_400) == 1 + 2 + 4
+    assert sums.fullest_around(20_000, 6_400) == 0
+
+
 def test_distinct_keeps_no_more_than_it_may() -> None:
     """A flood of values leaves the latest ones."""
     distinct = Distinct()
