@@ -25,7 +25,7 @@ run: ready-run  ## replay the bundled example day; alerts go to out/
 		--alerts out/alerts.jsonl --dead-letter out/dead-letter.jsonl || test $$? -eq 3
 
 test: ready-dev  ## run every test; prints coverage (PYTEST="-k travel" adds arguments)
-	@$(PY) -m pytest --cov --cov-report=term $(PYTEST)
+	@$(PY) -m pytest --numprocesses=auto --dist=worksteal --cov --cov-report=term $(PYTEST)
 
 lint: ready-dev  ## check style: ruff
 	@$(PY) -m ruff check .
