@@ -181,7 +181,7 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         if self._in_session and not event.session:
             return
         if suspect:
-            put_aside(state.aside, Suspect.of(event, (device, agent, *networks)))
+            put_aside(state.aside, Suspect.of(event, device or agent, (device, agent, *networks)))
         elif self._in_session:
             self._note_session(state, EventRef.of(event), (device, agent, networks))
         elif device or agent:
@@ -301,6 +301,9 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
             traits.latest = ref
         traits.note(*known)
         state.sessions[ref.session] = traits
+        line_us = ref.at_us - self._idle_max_us
+        while state.sessions[next(iter(state.sessions))].latest.at_us < line_us:
+            del state.sessions[next(iter(state.sessions))]
         if len(state.sessions) > SESSIONS_MAX:
             del state.sessions[next(iter(state.sessions))]
 

@@ -20,26 +20,35 @@ VOUCHING: Final[frozenset[EventKind]] = frozenset({"mfa_result", "verdict"})
 """Kinds that may make known what was kept aside; a detector that keeps anything aside hears them."""
 
 BENIGN: Final = "benign"
-"""The `action` of a `verdict` event that says: this was the person. Any other verdict makes nothing known."""
+"""The `action` of a `verdict` event that says: this was the person."""
+
+MALICIOUS: Final = "malicious"
+"""The `action` of a `verdict` event that says: this was not the person. It is the objection that ends all waiting."""
 
 ASIDE_MAX: Final = 8
 """Suspects kept aside for a subject; the oldest go first."""
 
 
 class Suspect(msgspec.Struct, array_like=True, frozen=True):
-    """One flagged event, kept aside: enough to be vouched for. `values` are what it would have taught."""
+    """One flagged event, kept aside: enough to be vouched for.
+
+    `what` names what was flagged, `values` are what it would have taught; `since_us` is when `what` was first flagged
+    without anybody objecting, so that a daily alert on the same thing does not put off its end.
+    """
 
     at_us: int
     event: str
     session: str = ""
     network: str = ""
     device: str = ""
+    what: str = ""
     values: tuple[str, ...] = ()
+    since_us: int = 0
 
     @classmethod
-    def of(cls, event: PlacedEvent, values: tuple[str, ...] = ()) -> Suspect:
+    def of(cls, event: PlacedEvent, what: str, values: tuple[str, ...]) -> Suspect:
         """`event` with what it would have taught."""
-        return cls(event.at_us, event.id, event.session, event.network, event.device, values)
+        return Suspect(event.at_us, event.id, event.session, event.network, event.device, what, values, event.at_us)
 
 
 A = TypeVar("A", bound=Suspect)
@@ -52,8 +61,8 @@ def vouches(event: PlacedEvent) -> bool:
     return event.kind == "verdict" and event.action == BENIGN
 
 
-def vouched_by(event: PlacedEvent, suspect: Suspect) -> bool:
-    """Whether `event`, which vouches, speaks of `suspect`: the same session, address or device, or the event itself."""
+def speaks_of(event: PlacedEvent, suspect: Suspect) -> bool:
+    """Whether a voucher or objection speaks of `suspect`: same session, address or device, or the event itself."""
     return (
         (event.session != "" and event.session == suspect.session)
         or (event.network != "" and event.network == suspect.network)
@@ -63,8 +72,9 @@ def vouched_by(event: PlacedEvent, suspect: Suspect) -> bool:
 
 
 def put_aside(aside: list[A], suspect: A) -> None:
-    """Keep `suspect` aside, within `ASIDE_MAX`."""
-    aside.append(suspect)
+    """Keep `suspect` aside, within `ASIDE_MAX`; flagged before, it waits since then."""
+    earlier = [one.since_us for one in aside if suspect.what and one.what == suspect.what]
+    aside.append(msgspec.structs.replace(suspect, since_us=min(earlier)) if earlier else suspect)
     if len(aside) > ASIDE_MAX:
         del aside[0]
 
@@ -72,13 +82,18 @@ def put_aside(aside: list[A], suspect: A) -> None:
 def released(aside: list[A], event: PlacedEvent, accept_after_us: int, *, suspect: bool) -> list[A]:
     """Take out of `aside` what `event` makes known, oldest first: by its age, or because `event` vouches for it.
 
+    What a verdict of `MALICIOUS` speaks of is dropped, and never becomes known.
+
     An event that is itself suspect vouches for nothing: approving the thief's push is no proof.
     """
     if not aside:
         return []
+    if event.kind == "verdict" and event.action == MALICIOUS:
+        objected = {one.what for one in aside if speaks_of(event, one)} - {""}
+        aside[:] = [one for one in aside if one.what not in objected and not speaks_of(event, one)]
     speaks = not suspect and event.kind in VOUCHING and vouches(event)
     line_us = event.at_us - accept_after_us
-    free = [one for one in aside if one.at_us <= line_us or (speaks and vouched_by(event, one))]
+    free = [one for one in aside if one.since_us <= line_us or (speaks and speaks_of(event, one))]
     if free:
         aside[:] = [one for one in aside if one not in free]
     return free

@@ -124,7 +124,8 @@ class SuspectFix(Suspect, array_like=True, frozen=True, kw_only=True):
     def of_fix(cls, fix: Fix) -> SuspectFix:
         """`fix`, kept aside."""
         ref = fix.ref
-        return cls(ref.at_us, ref.id, ref.session, fix.network, ref.device, fix=fix)
+        what = ref.place if fix.radius_km < ANYWHERE_KM else fix.network
+        return cls(ref.at_us, ref.id, ref.session, fix.network, ref.device, what, since_us=ref.at_us, fix=fix)
 
 
 class KnownPlace(msgspec.Struct, array_like=True):

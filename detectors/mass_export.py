@@ -115,6 +115,20 @@ class SuspectAmount(Suspect, array_like=True, frozen=True, kw_only=True):
     objects: int
     bytes: int
 
+    @classmethod
+    def of_amounts(cls, event: PlacedEvent, objects: int, moved: int) -> SuspectAmount:
+        """The amounts of a window that `event` ends."""
+        return cls(
+            event.at_us,
+            event.id,
+            event.session,
+            event.network,
+            event.device,
+            since_us=event.at_us,
+            objects=objects,
+            bytes=moved,
+        )
+
 
 class ExportState(DetectorState):
     """The window's sums, today's fullest window, the habit, and flagged amounts kept aside."""
@@ -317,11 +331,7 @@ class MassExport(Detector[ExportParams, ExportState]):
         if state.aside and state.aside[-1].at_us // DAY_US == state.day:
             last = state.aside.pop()
             objects, moved = max(objects, last.objects), max(moved, last.bytes)
-        one = Suspect.of(event)
-        put_aside(
-            state.aside,
-            SuspectAmount(one.at_us, one.event, one.session, one.network, one.device, objects=objects, bytes=moved),
-        )
+        put_aside(state.aside, SuspectAmount.of_amounts(event, objects, moved))
 
     def _evidence(
         self, at_us: int, over: tuple[str, ...], sums: tuple[int, int, int | None], state: ExportState

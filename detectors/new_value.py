@@ -160,7 +160,7 @@ class NewValue(Detector[NewValueParams, NewValueState]):
             return
         value = BETWEEN.join(values)
         if suspect and not self._knows(state, value, event.at_us):
-            put_aside(state.aside, Suspect.of(event, (value,)))
+            put_aside(state.aside, Suspect.of(event, value, (value,)))
             return
         if state.learning.events and not state.learning.has_begun(event.at_us, self._forget_after_us):
             state.learning = Learning()

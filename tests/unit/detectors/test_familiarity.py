@@ -16,7 +16,7 @@ WAIT_US = 30 * DAY_US
 
 def waiting() -> list[Suspect]:
     """One flagged event, aside."""
-    return [Suspect(START_US, "e1", "s1", "192.0.2.1", "d1", ("JP",))]
+    return [Suspect(START_US, "e1", "s1", "192.0.2.1", "d1", "JP", ("JP",), START_US)]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_is_released_by_who_may_vouch_or_by_time(event: PlacedEvent) -> None:
         an_event("mfa_result", 1, outcome="success", session="s2", ip="192.0.2.2", device="d2"),
         an_event("mfa_result", 1, outcome="success"),
         an_event("mfa_challenge", 1, outcome="success", session="s1"),
-        an_event("verdict", 1, action="malicious", session="s1"),
+        an_event("verdict", 1, action="malicious", session="s2"),
         an_event("login", WAIT_US - 1, session="s1", mfa=True),
     ],
 )
@@ -59,6 +59,27 @@ def test_a_flagged_approval_vouches_for_nothing() -> None:
     """Approving the push of a flood is no proof of anything."""
     aside = waiting()
     assert released(aside, an_event("mfa_result", 1, outcome="success", session="s1"), WAIT_US, suspect=True) == []
+
+
+def test_a_daily_alert_does_not_put_off_the_end_of_waiting() -> None:
+    """Flagged each day, the same thing is known after a month all the same; another thing is not."""
+    aside: list[Suspect] = []
+    for day in range(31):
+        event = an_event("login", day * DAY_US, session=f"s{day}")
+        free = released(aside, event, WAIT_US, suspect=True)
+        assert bool(free) == (day == 30)
+        put_aside(aside, Suspect.of(event, "JP", ("JP",)))
+        if day == 20:
+            put_aside(aside, Suspect.of(event, "KE", ("KE",)))
+    assert {one.what for one in free} == {"JP"}
+
+
+def test_an_objection_ends_all_waiting() -> None:
+    """A malicious verdict drops it, in whatever session it was flagged: it never becomes known by time."""
+    aside = waiting()
+    put_aside(aside, Suspect(START_US + 5, "e2", "s2", what="JP", since_us=START_US + 5))
+    assert released(aside, an_event("verdict", 9, action="malicious", session="s1"), WAIT_US, suspect=False) == []
+    assert aside == []
 
 
 def test_aside_is_bounded() -> None:
