@@ -50,11 +50,12 @@ def find_rule_files(paths: Sequence[Path]) -> RuleFiles:
     lists: dict[Path, Path] = {}
     for path in paths:
         if path.is_dir():
-            before = len(rules)
+            has_rule = False
             for file in _walk(path, found.faults):
-                kept = lists if file.relative_to(path).parts[0] == LISTS_FOLDER else rules
-                _keep(file, kept, found.faults)
-            if len(rules) == before:
+                is_list = file.relative_to(path).parts[0] == LISTS_FOLDER
+                has_rule |= not is_list and file.suffix in SUFFIXES
+                _keep(file, lists if is_list else rules, found.faults)
+            if not has_rule:
                 found.faults.append(_fault(path, "there is no rule file in this folder", "rule files end in .yaml"))
         elif path.exists():
             _keep(path, rules, found.faults)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
 from typing import Any, Final
+
+from geo.addresses import V4_BITS, V6_BITS, address
 
 Network = IPv4Network | IPv6Network
 
 CACHE_ADDRESSES_MAX: Final = 8_192
 """Addresses whose answer one set remembers; the least recently asked is forgotten first."""
 
-_MAPPED_BITS: Final = 96
-
 
 def network_of(text: str) -> Network:
-    """The network that `text` writes; an address is the network of itself, an IPv4-mapped one is IPv4.
+    """The network that `text` writes; an address is the network of itself, IPv4 written inside IPv6 is IPv4.
 
     Raises:
         ValueError: `text` is neither, or has bits set beyond its prefix; the message names the network then meant.
@@ -31,10 +31,10 @@ def network_of(text: str) -> Network:
         raise ValueError(f'"{text}" is neither an address nor a network such as 192.0.2.0/24') from None
     if "/" in text and network.network_address != ip_address(text.partition("/")[0]):
         raise ValueError(f'"{text}" has bits set beyond its prefix; the network is {network}')
-    if isinstance(network, IPv6Network) and network.prefixlen >= _MAPPED_BITS:
-        mapped = network.network_address.ipv4_mapped
-        if mapped is not None:
-            return IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
+    if isinstance(network, IPv6Network) and network.prefixlen >= V6_BITS - V4_BITS:
+        first = address(str(network.network_address))
+        if first.bits == V4_BITS:
+            return IPv4Network((first.number, network.prefixlen - (V6_BITS - V4_BITS)))
     return network
 
 
@@ -54,14 +54,10 @@ class NetworkSet:
         """Whether an address, as text, lies in one of the networks; None where the text is no address."""
 
     def _holds(self, text: str) -> bool | None:
-        try:
-            address = ip_address(text.partition("%")[0])
-        except ValueError:
+        parsed = address(text)
+        if not parsed.bits:
             return None
-        if isinstance(address, IPv4Address):
-            return self._v4.has(int(address))
-        mapped = address.ipv4_mapped
-        return self._v6.has(int(address)) if mapped is None else self._v4.has(int(mapped))
+        return (self._v4 if parsed.bits == V4_BITS else self._v6).has(parsed.number)
 
 
 class _Ranges:

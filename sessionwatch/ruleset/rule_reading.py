@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from detectors.detector import Detector, DetectorParams
 from models.events import SessionEvent
+from models.findings import By
 from models.instants import span_us, to_us
 from models.rules import RuleFile
 from sessionwatch.ruleset.compiled import CompiledExemption, CompiledRule
@@ -28,6 +29,8 @@ from sessionwatch.ruleset.texts import Misfit, Path, SourceText, close_to, liste
 from sessionwatch.ruleset.yaml_nodes import Node, note, read_yaml
 
 AnyDetector = type[Detector[Any, Any]]
+
+SUBJECTS: Final = frozenset(get_args(By))
 
 VAGUE: Final = frozenset({"alert", "check", "custom", "detect", "detection", "my", "rule", "test", "the"})
 """First words of an id that say nothing of what the rule finds."""
@@ -79,7 +82,7 @@ class _RuleReader:
         self._check_id()
         detector = self._detector()
         params = self._params(detector) if detector is not None else None
-        self._check_defaults()
+        self._check_defaults(detector)
         when = self._condition(("when",))
         if when is not None:
             self._check_kinds(when)
@@ -157,7 +160,7 @@ class _RuleReader:
             self._note(("detector",), f'there is no detector "{said}"', close_to(said, self.near.detectors))
             return None
         by = self.data.get("by")
-        if isinstance(by, str) and by not in detector.subjects:
+        if by in SUBJECTS and by not in detector.subjects:
             hint = f"it judges by {listed(sorted(detector.subjects), 'or')}"
             self._note(("by",), f'{said} does not judge by "{by}"', hint)
         return detector
@@ -170,16 +173,17 @@ class _RuleReader:
         note(self.source, self.root, misfits)
         return params
 
-    def _check_defaults(self) -> None:
+    def _check_defaults(self, detector: AnyDetector | None) -> None:
         params, defaults = self.data.get("params", {}), self.data.get("defaults", {})
         if not isinstance(params, dict) or not isinstance(defaults, dict):
             return
+        known = params if detector is None else detector.Params.model_fields
         for name in params:
-            if name not in defaults:
+            if name not in defaults and name in known:
                 hint = f"add {name} to defaults, with why it has this value"
                 self._note(("params", name), f'"{name}" is set without a reason', hint, on_key=True)
         for name in defaults:
-            if name not in params:
+            if name not in params and all(name in known for name in params):
                 hint = close_to(name, params) if params else ""
                 self._note(("defaults", name), f'"{name}" has a reason and is not set in params', hint, on_key=True)
 

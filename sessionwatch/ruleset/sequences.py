@@ -23,6 +23,7 @@ TEST_DAY: Final = datetime(2026, 3, 2, tzinfo=UTC)
 """The day that times without a date mean: a Monday."""
 
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
+_LIKE_TIME: Final = re.compile(r"[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2})?")
 _HOW: Final = 'write "10:00" for a time of the test day, "+30m" for a span after the event before, or a full instant'
 _EVENT_TYPES: Final = {field.name: field.type for field in msgspec.structs.fields(SessionEvent)}
 _PLACE_TYPES: Final = {field.name: field.type for field in msgspec.structs.fields(Place)}
@@ -46,7 +47,8 @@ def read_sequence(said: Sequence[Any], path: Path) -> tuple[tuple[SessionEvent, 
             continue  # said by whoever checks the shape of the file
         reader = _EventReader((*path, index), before)
         values = reader.event(item)
-        before = values.get("at", before)
+        # Where a time is wrong any will do, or each span after it would be called wrong too.
+        before = values.get("at", TEST_DAY)
         misfits += reader.misfits
         if not reader.misfits:
             events.append(SessionEvent(**{"id": f"e{index + 1}", **values}))
@@ -107,10 +109,12 @@ class _EventReader:
         if found := _TIME.fullmatch(text):
             hours, minutes, seconds = (int(part or 0) for part in found.groups())
             return TEST_DAY + timedelta(hours=hours, minutes=minutes, seconds=seconds)
+        if _LIKE_TIME.fullmatch(text):
+            raise ValueError("a time of day is two digits each, from 00:00 to 23:59:59")
         if not text.startswith("+"):
             return instant_of(text)
         if self.before is None:
-            raise ValueError("there is no event before it with a time")
+            raise ValueError("there is no event before it")
         return self.before + span(text.removeprefix("+"))
 
     def _value(self, wanted: Any, value: Any, path: Path, values: dict[str, Any]) -> None:

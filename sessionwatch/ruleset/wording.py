@@ -50,8 +50,6 @@ _SENTENCES: Final = {
     "string_too_long": "must have at most {max_length} characters",
     "too_short": "must have at least {min_length} values",
     "too_long": "must have at most {max_length} values",
-    "value_error": "is wrong: {error}",
-    "assertion_error": "is wrong: {error}",
     "json_invalid": "has text that is no Unicode: half of a surrogate pair",
 }
 
@@ -66,14 +64,13 @@ def misfits_of(
     missing: dict[Path, list[str]] = defaultdict(list)
     at_place: dict[Path, list[Misfit]] = defaultdict(list)
     for error in errors:
-        path = base + tuple(error["loc"])
         if error["type"] == "missing":
-            missing[path[:-1]].append(str(path[-1]))
-        else:
-            for misfit in _misfits(error, path, model, base, owner):
-                at_place[_real(root, misfit.path)].append(misfit)
+            missing[_real(root, base + tuple(error["loc"][:-1]))].append(str(error["loc"][-1]))
+            continue
+        for misfit in _misfits(error, _real(root, base + tuple(error["loc"])), model, base, owner):
+            at_place[misfit.path].append(misfit)
     found = [_missing(path, names, owner) for path, names in missing.items()]
-    return found + [_joined(place, misfits) for place, misfits in at_place.items()]
+    return found + [_joined(place, misfits, owner) for place, misfits in at_place.items()]
 
 
 def _real(root: Node, path: Path) -> Path:
@@ -87,9 +84,11 @@ def _real(root: Node, path: Path) -> Path:
     return tuple(real)
 
 
-def _joined(place: Path, misfits: list[Misfit]) -> Misfit:
+def _joined(place: Path, misfits: list[Misfit], owner: str) -> Misfit:
     """One misfit of a place: a value that fits none of several types is told once."""
-    messages = list(dict.fromkeys(misfit.message for misfit in misfits))
+    subject = f"{_subject(place, owner)} "
+    first, *others = dict.fromkeys(misfit.message for misfit in misfits)
+    messages = [first, *(message.removeprefix(subject) for message in others)]
     hint = next((misfit.hint for misfit in misfits if misfit.hint), "")
     return Misfit(place, "; or ".join(messages), hint, misfits[0].on_key)
 
@@ -119,13 +118,15 @@ def _subject(path: Path, owner: str) -> str:
     names = [step for step in path if isinstance(step, str)]
     if not names:
         return "the file"
-    if path[-1] in names or len(path) == 1:
-        return f'"{path[-1]}"' if not (owner and path[-1] == "params") else owner
-    return f'an item of "{names[-1]}"'
+    if owner and len(path) == 1:
+        return f"what the parameters of {owner} say together"
+    return f'"{names[-1]}"' if path[-1] == names[-1] else f'an item of "{names[-1]}"'
 
 
 def _told(kind: str, context: dict[str, Any], error: ErrorDetails) -> tuple[str, str]:
     """The rest of the sentence, and a hint."""
+    if error["input"] is None and (kind in _WANTED or kind == "literal_error"):
+        return "has no value", ""
     if kind in _WANTED:
         return _wrong_type(kind, error["input"])
     if kind in _LIMITS:
@@ -141,6 +142,8 @@ def _sentence(kind: str, context: dict[str, Any], said: str) -> str:
         return _PATTERNS[context["pattern"]]
     if kind == "too_short" and context["min_length"] == 1:
         return "must not be empty"
+    if kind in {"value_error", "assertion_error"}:
+        return f"is not right: {context['error']}"
     if kind in _SENTENCES:
         return _SENTENCES[kind].format(**context)
     return said.replace("Input should be", "must be")
@@ -158,7 +161,7 @@ def _wrong_type(kind: str, value: Any) -> tuple[str, str]:
         and value.lstrip("+-").replace(".", "", 1).isdigit()
     ):
         return f"{_WANTED[kind]}, not text", "leave out the quotes"
-    if kind == "int_from_float":
+    if kind in {"int_type", "int_from_float"} and isinstance(value, float):
         return f"{_WANTED[kind]}, not {value}", ""
     return f"{_WANTED[kind]}, not {said_type(value)}", ""
 

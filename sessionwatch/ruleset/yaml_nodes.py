@@ -20,6 +20,9 @@ from sessionwatch.ruleset.texts import Misfit, Path, SourceText
 DEPTH_MAX: Final = 32
 """Mappings and lists in each other. Deeper ones are refused before anything recurses."""
 
+TOLD_SLOWLY_MAX: Final = 256 * 1024
+"""Characters of a text whose syntax errors are told by the slow parser, which knows better where they begin."""
+
 NUMBER_LENGTH_MAX: Final = 20
 """Characters of a number; longer ones are ids that lack their quotes."""
 
@@ -88,20 +91,25 @@ def note(source: SourceText, root: Node, misfits: Iterable[Misfit]) -> None:
 
 def read_yaml(source: SourceText) -> Node | None:
     """The root mapping of `source`, faults noted there; None where there is nothing to go on with."""
+    builder = _Builder(source)
     try:
-        events = list(yaml.parse(source.text, Loader=_FAST))
+        # Event by event: what nests too deep is refused before the parser, quadratic in depth, has read all of it.
+        for event in yaml.parse(source.text, Loader=_FAST):
+            if not builder.take(event):
+                break
     except yaml.YAMLError as error:
         _note_syntax(source, error)
         return None
-    return _Builder(source).build(events)
+    return builder.result()
 
 
 def _note_syntax(source: SourceText, error: yaml.YAMLError) -> None:
-    try:
-        for _ in yaml.parse(source.text, Loader=yaml.SafeLoader):
-            pass
-    except yaml.YAMLError as slow_error:
-        error = slow_error
+    if len(source.text) <= TOLD_SLOWLY_MAX:
+        try:
+            for _ in yaml.parse(source.text, Loader=yaml.SafeLoader):
+                pass
+        except yaml.YAMLError as slow_error:
+            error = slow_error
     if isinstance(error, yaml.reader.ReaderError):
         line, column = source.place(error.position)
         source.fault(line, column, f"character U+{ord(source.text[error.position]):04X} may not stand in a rule file")
@@ -124,35 +132,35 @@ class _Builder:
         self.open: list[tuple[Node, Node | None]] = []
         """The mappings and lists still open; with a mapping, the key that waits for its value."""
 
-    def build(self, events: list[Any]) -> Node | None:
-        """The root, where it is a mapping; faults are noted as they are met."""
-        documents = 0
-        for event in events:
-            if isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    self._fault(event, "a second document begins here", "write one document a file")
-                    break
-            elif isinstance(event, yaml.CollectionEndEvent):
-                self.open.pop()
-            elif isinstance(event, yaml.NodeEvent) and not self._take(event):
-                return None
+        self.documents = 0
+        self.too_deep = False
+
+    def take(self, event: Any) -> bool:
+        """Take the parser's next event; whether more are wanted."""
+        if isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            if self.documents > 1:
+                self._fault(event, "a second document begins here", "write one document a file")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self.open.pop()
+        elif isinstance(event, yaml.NodeEvent):
+            node = self._node(event)
+            self._place(node, is_plain_key=isinstance(event, yaml.ScalarEvent))
+            if isinstance(event, yaml.CollectionStartEvent):
+                self.open.append((node, None))
+                self.too_deep = len(self.open) > DEPTH_MAX
+                if self.too_deep:
+                    self._fault(event, f"mappings and lists nest more than {DEPTH_MAX} deep here")
+        return not self.too_deep and self.documents <= 1
+
+    def result(self) -> Node | None:
+        """The root, where it is a mapping that may be gone on with."""
         if self.root is None:
             self.source.fault(1, 1, "the file is empty")
         elif not isinstance(self.root.value, dict):
             self.source.fault(self.root.line, self.root.column, "a file must be a mapping of `key: value` lines")
             return None
-        return self.root
-
-    def _take(self, event: Any) -> bool:
-        node = self._node(event)
-        self._place(node, is_plain_key=isinstance(event, yaml.ScalarEvent))
-        if isinstance(event, yaml.CollectionStartEvent):
-            if len(self.open) >= DEPTH_MAX:
-                self._fault(event, f"mappings and lists nest more than {DEPTH_MAX} deep here")
-                return False
-            self.open.append((node, None))
-        return True
+        return None if self.too_deep else self.root
 
     def _node(self, event: Any) -> Node:
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
