@@ -164,6 +164,10 @@ class _Builder:
 
     def _node(self, event: Any) -> Node:
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        key = self.open[-1][1] if self.open else None
+        if key is not None and isinstance(event, yaml.ScalarEvent) and not (event.value or event.style):
+            # The parsers do not agree on where nothing begins, and its key is what a person sees.
+            line, column = key.line, key.column
         if isinstance(event, yaml.AliasEvent):
             self._fault(event, f"the alias *{event.anchor} is not supported", "write the value out")
             return Node(line, column, None)

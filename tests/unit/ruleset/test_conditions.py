@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -16,7 +17,9 @@ from models.places import Place
 from sessionwatch.ruleset.conditions import ALL_KINDS, ConditionError, compile_condition
 from sessionwatch.ruleset.fields import FIELDS
 from sessionwatch.ruleset.lists import NamedList, named_list
-from tests.unit.ruleset.small import placed
+from sessionwatch.ruleset.rule_reading import Surroundings, read_rule
+from sessionwatch.ruleset.texts import SourceText
+from tests.unit.ruleset.small import DETECTORS, changed, placed
 
 LISTS = {
     "staff": named_list("staff", "values", ["Ann", "bob"]),
@@ -368,3 +371,21 @@ def test_compiled_conditions_agree_with_the_slow_evaluator(said: dict[str, Any],
 def test_all_kinds_means_all() -> None:
     """The set that stands for no restriction is that of every kind."""
     assert set(KINDS) == ALL_KINDS
+
+
+@given(CONDITIONS, st.lists(EVENTS, min_size=1, max_size=4))
+def test_a_loaded_rule_selects_and_exempts_what_its_file_says(said: dict[str, Any], events: list[PlacedEvent]) -> None:
+    """From the text of a rule to what the engine is handed, a condition keeps its meaning."""
+    when = {"kind": ["login", "refresh", "export"], "all": [said]}
+    text = changed("  kind: login\n", f"  {json.dumps(when)}\n")
+    text = changed("    when: {user: svc-scan}", f"    when: {json.dumps(said)}", text)
+    source = SourceText("many_logins.yaml", text)
+    rule = read_rule(source, Surroundings(DETECTORS, LISTS))
+    if rule is None:
+        assert {fault.message for fault in source.faults} == {'"when" can never hold: no kind of event is left'}
+        return
+    compiled = rule.compiled
+    for event in events:
+        selected = event.kind in compiled.kinds and (compiled.when is None or compiled.when(event))
+        assert selected is reference(when, event)
+        assert compiled.exemptions[0].when(event) is reference(said, event)
