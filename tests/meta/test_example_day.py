@@ -6,6 +6,7 @@ import gzip
 import ipaddress
 import itertools
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -86,6 +87,27 @@ def test_it_holds_the_faults_that_it_tells_of(example_day: Path, events: list[Se
     assert any(event.place is not None and event.place.longitude == 0 for event in events)
     assert {"unknown", "-", "null"} < {event.user for event in events}
     assert any(event.place is None and event.ip.startswith("10.") for event in events)
+
+
+def test_every_staged_rule_is_a_bundled_one(root: Path, example_day: Path) -> None:
+    """What a reader finds in `staged.json` or on the page can be opened in `rules/` under that very name."""
+    staged = {attack["rule"] for attack in json.loads((example_day / "staged.json").read_text())["attacks"]}
+    rows = [line for line in (example_day / "README.md").read_text().splitlines() if line.startswith("| ")]
+    shown = {rule for row in rows for rule in re.findall(r"\| `([a-z_]+)` \|$", row)}
+    assert shown == staged
+    assert staged <= {path.stem for path in (root / "rules").glob("*.yaml")}
+
+
+def test_hugo_has_four_live_sessions_as_his_story_says(events: list[SessionEvent]) -> None:
+    """Four sessions, each with a sign of life within half an hour before the last of them begins."""
+    last_login = max(event.at for event in events if event.user.startswith("hugo.brandt") and event.kind == "login")
+    live = [
+        event
+        for event in events
+        if event.user.startswith("hugo.brandt") and timedelta() <= last_login - event.at < timedelta(minutes=30)
+    ]
+    assert len({event.session for event in live}) == 4
+    assert len({event.device for event in live}) == len({event.ip for event in live}) == 4
 
 
 def test_everybody_staged_has_a_history(example_day: Path, events: list[SessionEvent]) -> None:
