@@ -37,7 +37,7 @@ class SubjectRef(Published):
 
 
 class EventSeen(Published):
-    """An event that the alert rests on: enough to find it in its source, and no content."""
+    """An event that the alert rests on: enough to find it in its source, how much it moved, and no content."""
 
     id: str
     at: datetime
@@ -49,6 +49,8 @@ class EventSeen(Published):
     ip: Said
     device: Said
     place: Said
+    count: Annotated[int, pydantic.Field(ge=0, exclude_if=lambda count: count == 1)] = 1
+    bytes: Annotated[int, pydantic.Field(ge=0, exclude_if=not_)] = 0
 
 
 class CandidateSession(Published):

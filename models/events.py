@@ -209,6 +209,8 @@ class EventRef(msgspec.Struct, frozen=True, array_like=True):
     ip: str = ""
     device: str = ""
     place: str = ""
+    count: int = 1
+    bytes: int = 0
 
     @classmethod
     def of(cls, event: PlacedEvent) -> EventRef:
@@ -224,9 +226,13 @@ class EventRef(msgspec.Struct, frozen=True, array_like=True):
             event.ip,
             event.device,
             event.place.label if event.place is not None else "",
+            event.count,
+            event.bytes,
         )
 
     def public(self) -> dict[str, Any]:
         """As it stands in an alert's JSON: the instant in ISO 8601, empty fields left out."""
         said = {name: value for name in self.__struct_fields__ if name != "at_us" and (value := getattr(self, name))}
+        if self.count == 1:
+            del said["count"]
         return {"id": said.pop("id"), "at": msgspec.to_builtins(instant(self.at_us)), **said}

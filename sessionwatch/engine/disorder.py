@@ -93,6 +93,12 @@ class DisorderEngine:
         ]
         return notices
 
+    def finish(self, offset: int, until_us: int | None = None) -> list[NoticeRecord]:
+        """The input has ended, at `until_us` or else its newest event: what stands now is what a replay ends with."""
+        end_us = self.newest_us if until_us is None else until_us
+        notices = [notice for lane in self.lanes for notice in lane.finish(end_us, offset)]
+        return notices + self.advance(offset, end_us)
+
     def _bucket(self, event: PlacedEvent) -> None:
         if self.buckets.program.rules:
             self.buckets.add(event)

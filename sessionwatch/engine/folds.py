@@ -109,9 +109,13 @@ def opened(
 
 
 def who(by: By, subject: Subject, event: PlacedEvent | None) -> str:
-    """What a person calls the subject: the user's label where the source gives one, else the subject's value."""
+    """What a person calls the subject: its value, and in brackets the label that the source gives a user.
+
+    Never the label alone: in many sources people choose their own.
+    """
     label = event.user_label if event is not None and by == "user" else ""
-    return subject[1] if label.casefold() in PLACEHOLDERS else label
+    known = {*PLACEHOLDERS, subject[1].casefold()}
+    return subject[1] if label.casefold() in known else f"{subject[1]} ({label})"
 
 
 def evidence_of(finding: Finding) -> dict[str, Any]:

@@ -70,15 +70,21 @@ class Lane:
             state = self.subjects[subject] = self.program.new()
         self.judgement.step(subject, state, event, out, count=True)
 
-    def finish(self, until_us: int, out: Published) -> None:
+    def fire_due(self, until_us: int, out: Published) -> None:
         """Fire every subject's deadlines up to `until_us`."""
         for subject, state in self.subjects.items():
             if state.due_us <= until_us:
                 self.judgement.fire_due(subject, state, until_us, out, count=True)
 
+    def tell_open(self, out: Published) -> None:
+        """The alerts of every subject's open folds as they stand."""
+        for subject, state in self.subjects.items():
+            if state.folds:
+                self.judgement.tell_open(subject, state, out)
+
     def sweep(self, now_us: int, out: Published) -> None:
         """Forget subjects whose every part has expired: no event to come could tell the difference."""
-        self.finish(now_us, out)
+        self.fire_due(now_us, out)
         gone = [s for s, state in self.subjects.items() if now_us - state.now_us > self._keep_us and not state.folds]
         for subject in gone:
             if self.subjects[subject].due_us == NEVER_US:
@@ -128,13 +134,17 @@ class Engine:
         return out
 
     def finish(self, until_us: int | None = None) -> Published:
-        """Judge what is held back and fire what is due by `until_us`, or else by the newest event."""
+        """Judge what is held back, fire what is due by `until_us` (else by the newest event), tell open folds.
+
+        It ends the input, not the state: more events may follow, and the alerts go on from there.
+        """
         out: Published = {}
         if self._held:
             self._judge_held(out)
         end_us = self.newest_us if until_us is None else until_us
         for lane in self.lanes:
-            lane.finish(end_us, out)
+            lane.fire_due(end_us, out)
+            lane.tell_open(out)
         self.buckets.close_until(end_us, out)
         return out
 

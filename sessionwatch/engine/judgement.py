@@ -116,6 +116,14 @@ class Judgement:
             raise DetectorError(f"timers of {subject[1]!r} do not move past their deadline; check on_time and due")
         state.now_us = max(state.now_us, until_us)
 
+    def tell_open(self, subject: Subject, state: SubjectState, out: Published) -> None:
+        """At the end of an input: the alerts of open folds as they stand, though no notice point has come."""
+        for slot, fold in sorted(state.folds.items()):
+            rule = self.program.by_id.get(fold.rule_id)
+            if rule is not None and fold.count != fold.published_count:
+                alert = write(fold, rule, self.program.by, subject)
+                out[fold.alert_id] = (fold.alert_id, slot, (state.now_us, -1, -1, ""), alert)
+
     def judge_late(self, subject: Subject, state: SubjectState, event: PlacedEvent) -> list[tuple[str, bytes]]:
         """Judge an event beyond the lateness bound against settled `state`, which it does not change."""
         alerts = []

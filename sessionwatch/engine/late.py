@@ -147,6 +147,16 @@ class LateLane:
                 self._settle(subject, s, watermark_us, silent=True)
         return self._out
 
+    def finish(self, until_us: int, offset: int) -> list[NoticeRecord]:
+        """The input has ended: fire deadlines up to `until_us`, settle everybody, tell open folds as they stand."""
+        notices = self.advance(until_us, offset)
+        self._begin(offset)
+        for subject, s in self.subjects.items():
+            out: Published = {}
+            self.judgement.tell_open(subject, s.head, out)
+            self._tell(s, out)
+        return notices + self._out
+
     def _begin(self, offset: int) -> None:
         if offset != self._offset:
             self._offset, self._n = offset, 0

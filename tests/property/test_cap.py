@@ -24,7 +24,7 @@ def capped_run(arriving: list[SessionEvent], recent_max: int) -> tuple[dict[str,
     engine = DisorderEngine(ruleset(FOLD_US), Locator(), lateness(slow=False))
     for lane in engine.lanes:
         lane.recent_max = recent_max
-    notices = engine.feed(arriving, 0) + engine.advance(10**6, engine.newest_us)
+    notices = engine.feed(arriving, 0) + engine.finish(10**6)
     capped = {value for lane in engine.lanes for (_, value), s in lane.subjects.items() if s.capped}
     return highest(notices), capped
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,11 @@ def test_the_account_of_the_day_adds_up(replayed: tuple[Ended, Path]) -> None:
     assert summary["records_read"] == summary["mapped"] + sum(summary["dropped"].values()) + summary["dead_letter"]
     assert summary["events_made"] == summary["events"] + summary["duplicates"]
     assert summary["duplicates"] > 0
+
+
+def test_the_alerts_add_up_to_what_the_rules_found(replayed: tuple[Ended, Path]) -> None:
+    """Every finding that may alert is counted in exactly one alert."""
+    counted: Counter[str] = Counter()
+    for alert in alerts_in(replayed[1]):
+        counted[alert["rule"]["id"]] += alert["count"]
+    assert counted == replayed[0].summary["fired"]

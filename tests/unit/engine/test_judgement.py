@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import msgspec
 
@@ -67,11 +68,20 @@ def test_an_exempted_finding_raises_no_alert_until_the_exemption_ends() -> None:
 
 def test_repeats_fold_into_one_alert_that_is_told_at_its_notice_points() -> None:
     """Findings within the fold are one alert with a count; between notice points its bytes stay."""
-    at_three = told(exports(0, 1, 2, 3), rules(EXPORT))
+    engine = Engine(rules(EXPORT), Locator())
+    at_three = [json.loads(p[3]) for p in engine.process(exports(0, 1, 2, 3, 4)).values()]
     assert [(a["count"], a["last_at"][14:16]) for a in at_three] == [(2, "02")]
     after_the_fold = told(exports(0, 1, 2, 3), rules(EXPORT), until=62)
     assert [(a["count"], a["last_at"][14:16]) for a in after_the_fold] == [(3, "03")]
     assert at_three[0]["id"] == after_the_fold[0]["id"]
+
+
+def test_the_end_of_the_input_tells_open_folds_as_they_stand() -> None:
+    """An auditor who counts finds the alert's number, though no notice point had come."""
+    engine = Engine(rules(EXPORT), Locator())
+    (alert,) = alerts_of(engine, exports(0, 1, 2, 3))
+    assert (alert["count"], alert["last_at"][14:16]) == (3, "03")
+    assert engine.counts.rules["export"].fired == 3
 
 
 def test_the_fold_counts_from_its_first_finding() -> None:
