@@ -181,6 +181,11 @@ class PlacedEvent(msgspec.Struct, frozen=True, array_like=True):
         """Where this event stands among all events."""
         return (self.at_us, self.sequence, self.rank, self.id)
 
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What its copies share, together with their time: tenant, source and id."""
+        return (self.tenant, self.source, self.id)
+
 
 _DEFAULTS: Final = tuple(zip(PlacedEvent.__struct_fields__[5:], PlacedEvent.__struct_defaults__, strict=True))
 

@@ -18,12 +18,16 @@ NEAR_MISSES_MAX = 10
 
 @dataclass(slots=True)
 class RuleCounts:
-    """One rule's counters. `evaluated` includes `not_evaluable`; `fired` are findings that may alert."""
+    """One rule's counters. `evaluated` includes `not_evaluable`; `fired` are findings that may alert.
+
+    `capped`: events settled early by the cap. `crowded`: folds ended early because their subject had too many open.
+    """
 
     evaluated: int = 0
     fired: int = 0
     shadowed: int = 0
     capped: int = 0
+    crowded: int = 0
     late: int = 0
     not_evaluable: Counter[str] = field(default_factory=Counter)
     exempted: Counter[str] = field(default_factory=Counter)
@@ -53,6 +57,7 @@ class RuleCounts:
         self.fired += other.fired
         self.shadowed += other.shadowed
         self.capped += other.capped
+        self.crowded += other.crowded
         self.late += other.late
         self.not_evaluable.update(other.not_evaluable)
         self.exempted.update(other.exempted)

@@ -18,6 +18,9 @@ ENGINE: Final = f"sessionwatch {__version__}"
 EVENTS_MAX: Final = 10
 """Events that an alert lists: the first half and the last half of what was folded into it."""
 
+FOLDS_MAX: Final = 16
+"""Open folds of one subject under one rule; beyond it the oldest ends early, which is counted by rule."""
+
 Subject = tuple[str, str]
 """(tenant, value) of one subject of a known kind."""
 
@@ -63,8 +66,8 @@ def digest(*parts: str) -> str:
 
 
 def trigger_of_event(event: PlacedEvent) -> str:
-    """The identity of an event as a trigger: its id and its time, because sources do reuse ids."""
-    return f"{event.id}@{event.at_us}"
+    """The identity of an event as a trigger: its id and its time, because sources do reuse ids, and its source."""
+    return f"{event.source}/{event.id}@{event.at_us}"
 
 
 def is_notice_point(count: int) -> bool:

@@ -101,8 +101,8 @@ class Lane:
 class Engine:
     """Compiled rules, state and a locator. No clock, no disk, no network.
 
-    Give it events in order of time (`process`, in batches of any size), then `finish`. Copies of one event must have
-    the same id and time; the fuller one counts.
+    Give it events in order of time (`process`, in batches of any size), then `finish`. Events of one tenant and source
+    with the same id and time are copies of one event; the fuller one counts.
     """
 
     def __init__(self, ruleset: Ruleset, locator: Locator, *, owns: Owns | None = None) -> None:
@@ -185,11 +185,11 @@ class Engine:
         if len(held) == 1:
             self._judge(held[0], out)
         else:
-            fullest: dict[str, PlacedEvent] = {}
+            fullest: dict[tuple[str, str, str], PlacedEvent] = {}
             for event in held:
-                other = fullest.get(event.id)
+                other = fullest.get(event.identity)
                 if other is None or fullness(event) > fullness(other):
-                    fullest[event.id] = event
+                    fullest[event.identity] = event
             self.counts.duplicates += len(held) - len(fullest)
             for event in sorted(fullest.values(), key=_order):
                 self._judge(event, out)

@@ -5,12 +5,13 @@ Nothing here knows of lateness, of other subjects, of the clock, or of where eve
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from models.events import OrderKey, PlacedEvent
 from models.findings import Finding, NearMiss, NotEvaluable
 from sessionwatch.engine.counts import EngineCounts, RuleCounts
 from sessionwatch.engine.folds import (
+    FOLDS_MAX,
     Subject,
     digest,
     fold_in,
@@ -22,10 +23,6 @@ from sessionwatch.engine.folds import (
 )
 from sessionwatch.engine.program import Entry, Program, SubjectState
 from sessionwatch.errors import DetectorError
-from sessionwatch.ruleset.compiled import CompiledRule
-
-TIMERS_AT_ONE_DEADLINE_MAX: Final = 100_000
-"""Deadlines of one subject fired in a row; more means a detector that does not move on."""
 
 Publication = tuple[str, str, OrderKey, bytes]
 """(alert id, rule id and finding key, when in the subject's order, the alert's bytes)."""
@@ -91,17 +88,14 @@ class Judgement:
         if found is not None:
             moment = Moment(event, at_us, trigger_of_event(event), event.order)
             for entry, finding in found:
-                self._raise(subject, state, entry.rule, finding, moment, out)
+                self._raise(subject, state, entry, finding, moment, out, count=count)
         if timed or found is not None:
             state.due_us = self.program.next_due(state)
 
     def fire_due(self, subject: Subject, state: SubjectState, until_us: int, out: Published, *, count: bool) -> None:
         """Fire every deadline up to and including `until_us`, each at its time: folds end, then detectors speak."""
         rules = self.program.rules
-        for _ in range(TIMERS_AT_ONE_DEADLINE_MAX):
-            due = state.due_us
-            if due > until_us:
-                break
+        while (due := state.due_us) <= until_us:
             order: OrderKey = (due, -1, -1, "")
             for slot in sorted(slot for slot, fold in state.folds.items() if fold.end_us <= due):
                 self._end_fold(subject, state, slot, order, out)
@@ -112,8 +106,8 @@ class Judgement:
                 for finding in rules[i].detector.on_time(due, part):
                     self._on_timer(subject, state, i, finding, due, out, count=count)
             state.due_us = self.program.next_due(state)
-        else:
-            raise DetectorError(f"timers of {subject[1]!r} do not move past their deadline; check on_time and due")
+            if state.due_us <= due:
+                raise DetectorError(f"a timer of {subject[1]!r} does not move past its deadline; check on_time and due")
         state.now_us = max(state.now_us, until_us)
 
     def tell_open(self, subject: Subject, state: SubjectState, out: Published) -> None:
@@ -194,27 +188,40 @@ class Judgement:
             self.counts[index].shadowed += not alerts
         if alerts:
             moment = Moment(None, due, digest(rule.id, subject[1], str(due)), (due, -1, -1, ""))
-            self._raise(subject, state, rule, finding, moment, out)
+            self._raise(subject, state, self.program.entries[index], finding, moment, out, count=count)
 
     def _raise(
         self,
         subject: Subject,
         state: SubjectState,
-        rule: CompiledRule,
+        entry: Entry,
         finding: Finding,
         moment: Moment,
         out: Published,
+        *,
+        count: bool,
     ) -> None:
+        rule = entry.rule
         slot = f"{rule.id}|{finding.key}"
         fold = state.folds.get(slot)
         if fold is None or fold.detector != rule.detector.kind:
             fold = opened(rule, subject, finding, moment.event, moment.at_us, moment.trigger)
             if rule.fold_us > 0:
+                self._make_room(subject, state, entry, moment.order, out, count=count)
                 state.folds[slot] = fold
         else:
             fold_in(fold, rule, finding, moment.event, moment.at_us)
         if is_notice_point(fold.count):
             out[fold.alert_id] = (fold.alert_id, slot, moment.order, write(fold, rule, self.program.by, subject))
+
+    def _make_room(
+        self, subject: Subject, state: SubjectState, entry: Entry, order: OrderKey, out: Published, *, count: bool
+    ) -> None:
+        """End the oldest fold of the rule where the subject has as many open as it may."""
+        mine = [(fold.at_us, slot) for slot, fold in state.folds.items() if fold.rule_id == entry.rule.id]
+        if len(mine) >= FOLDS_MAX:
+            self._end_fold(subject, state, min(mine)[1], order, out)
+            self.counts[entry.index].crowded += count
 
     def _end_fold(self, subject: Subject, state: SubjectState, slot: str, order: OrderKey, out: Published) -> None:
         fold = state.folds.pop(slot)

@@ -61,6 +61,7 @@ class Program:
         self.by = by
         self.rules = tuple(rule for rule in ruleset.rules if rule.by == by and rule.mode != "off")
         self.table = {kind: _entries(self.rules, kind) for kind in KINDS}
+        self.entries = tuple(_entry(i, rule, None) for i, rule in enumerate(self.rules))
         self.timed = tuple(i for i, rule in enumerate(self.rules) if rule.detector.has_timers)
         self.tags = tuple(_tag(rule) for rule in self.rules)
         if len(set(self.tags)) != len(self.tags):
@@ -142,19 +143,21 @@ def _bucket_detector(rule: CompiledRule) -> BucketDetector:
 
 def _entries(rules: Sequence[CompiledRule], kind: EventKind) -> tuple[Entry, ...]:
     return tuple(
-        Entry(
-            index=i,
-            rule=rule,
-            detector=rule.detector,
-            when=rule.when,
-            judges=kind in rule.kinds,
-            hears=kind in rule.detector.hears,
-            alerts=rule.mode in {"alert", "enforce"},
-            keep_us=rule.detector.keep_us,
-            new_state=rule.detector.State,
-        )
-        for i, rule in enumerate(rules)
-        if kind in rule.kinds or kind in rule.detector.hears
+        _entry(i, rule, kind) for i, rule in enumerate(rules) if kind in rule.kinds or kind in rule.detector.hears
+    )
+
+
+def _entry(index: int, rule: CompiledRule, kind: EventKind | None) -> Entry:
+    return Entry(
+        index=index,
+        rule=rule,
+        detector=rule.detector,
+        when=rule.when,
+        judges=kind in rule.kinds,
+        hears=kind in rule.detector.hears,
+        alerts=rule.mode in {"alert", "enforce"},
+        keep_us=rule.detector.keep_us,
+        new_state=rule.detector.State,
     )
 
 
