@@ -1,0 +1,68 @@
+"""What the pages for users promise in tables and examples is what the code does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from models.rules import RuleFile
+from sessionwatch.ruleset.fields import FIELDS
+from sessionwatch.ruleset.loading import load_rules
+from sessionwatch.ruleset.operators import OPERATORS
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The code blocks of a page in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def section(page: Path, title: str) -> str:
+    """The text of a page below one heading, up to the next."""
+    return page.read_text().split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of each row of a table, less its head."""
+    lines = [line for line in text.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+@pytest.fixture
+def own_rules(tmp_path: Path) -> Path:
+    """The rule and the list of the page, each in the file that its first line names."""
+    for text in blocks(DOCS / "rules.md", "yaml"):
+        named = re.match(r"# ([\w/]+\.yaml)", text)
+        assert named, text
+        path = tmp_path / "rules" / named[1]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "rules"
+
+
+def test_the_rule_of_the_page_runs_and_has_every_key(own_rules: Path) -> None:
+    """It loads with its list, uses every key that a rule file has, and passes its own tests."""
+    (rule,) = load_rules([own_rules])
+    text = (own_rules / f"{rule.written.id}.yaml").read_text()
+    assert set(re.findall(r"^([a-z_]+):", text, re.MULTILINE)) == set(RuleFile.model_fields)
+    command = [Path(sys.executable).with_name("sessionwatch"), "test", own_rules]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_page_of_rules_has_every_field_and_operator() -> None:
+    """A field that the page does not name is found by nobody; one that it names beyond what there is is refused."""
+    named = {
+        field
+        for row in rows(section(DOCS / "rules.md", "Fields"))
+        for field in re.findall(r"`([\w.]+)`", row[1])
+        if field != "attributes.KEY"
+    }
+    assert named == set(FIELDS)
+    written = set(re.findall(r"`\{(\w+): ", section(DOCS / "rules.md", "Conditions")))
+    assert written == set(OPERATORS)
