@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from models.alerts import Alert, Notice
 from models.rules import RuleFile
 from sessionwatch.ruleset.fields import FIELDS
 from sessionwatch.ruleset.loading import load_rules
 from sessionwatch.ruleset.operators import OPERATORS
 
-DOCS = Path(__file__).parent.parent.parent / "docs"
+ROOT = Path(__file__).parent.parent.parent
+DOCS = ROOT / "docs"
+GOLDEN = ROOT / "tests" / "replay" / "hospital-day.alerts.jsonl"
+EXPLAINED = "impossible_travel"
+LINE_MAX = 100
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -31,6 +39,20 @@ def rows(text: str) -> list[list[str]]:
     """The cells of each row of a table, less its head."""
     lines = [line for line in text.splitlines() if line.startswith("|")][2:]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def laid_out(value: Any, indent: str = "") -> str:
+    """JSON for a page: mappings and lists on one line where they fit it."""
+    plain = json.dumps(value, ensure_ascii=False)
+    deeper = indent + "  "
+    if len(indent + plain) <= LINE_MAX or not isinstance(value, dict | list):
+        return plain
+    if isinstance(value, dict):
+        inner = [f"{json.dumps(key)}: {laid_out(one, deeper)}" for key, one in value.items()]
+    else:
+        inner = [laid_out(one, deeper) for one in value]
+    begin, end = "{}" if isinstance(value, dict) else "[]"
+    return f"{begin}\n" + ",\n".join(f"{deeper}{one}" for one in inner) + f"\n{indent}{end}" + "\n" * (not indent)
 
 
 @pytest.fixture
@@ -66,3 +88,22 @@ def test_the_page_of_rules_has_every_field_and_operator() -> None:
     assert named == set(FIELDS)
     written = set(re.findall(r"`\{(\w+): ", section(DOCS / "rules.md", "Conditions")))
     assert written == set(OPERATORS)
+
+
+def test_the_alert_of_the_page_is_one_of_the_example_day() -> None:
+    """The page shows what a replay of the example writes. SESSIONWATCH_GOLDEN=write writes it into the page anew."""
+    page = DOCS / "alerts.md"
+    (shown,) = blocks(page, "json")
+    alerts = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
+    alert = next(one for one in alerts if one["summary"].startswith("ben.hale") and one["detector"] == EXPLAINED)
+    if os.environ.get("SESSIONWATCH_GOLDEN") == "write":
+        page.write_text(page.read_text().replace(shown, laid_out(alert)))
+    (shown,) = blocks(page, "json")
+    assert json.loads(shown) == alert, "the alert has changed: SESSIONWATCH_GOLDEN=write, then read the page again"
+
+
+def test_the_page_of_alerts_has_every_key() -> None:
+    """Whoever writes a parser or reads an alert for the first time finds each key explained, and no other."""
+    for title, model in (("Key by key", Alert), ("Notices", Notice)):
+        told = {key for row in rows(section(DOCS / "alerts.md", title)) for key in re.findall(r"`([\w.]+)`", row[0])}
+        assert {key for key in told if "." not in key} == set(model.model_fields)
