@@ -28,7 +28,7 @@ TRAITS_MAX: Final = 8
 DEVICES_MAX: Final = 32
 """Known devices kept for a subject; the longest unseen goes."""
 NETWORKS_MAX: Final = 64
-"""Devices and networks remembered of a subject; the longest unseen goes first."""
+"""Known networks kept for a subject, addresses and autonomous systems; the longest unseen goes."""
 SAMPLE_MAX: Final = 10
 """Known devices and networks that evidence names."""
 

@@ -21,7 +21,7 @@ PLACES_MAX: Final = 16
 NETWORKS_MAX: Final = 32
 """Networks a profile keeps; the longest unseen goes."""
 DEVICES_MAX: Final = 16
-"""What a profile keeps of each; the longest unseen goes first."""
+"""Devices a profile keeps; the longest unseen goes."""
 
 ANYWHERE_KM: Final = 20_016.0
 """The radius of a fix that may be anywhere: far enough from no place, known at none."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 SPAN_MAX: Final = timedelta(days=3660)
-"""Ten years: no rule waits longer, so a longer span is a slip of the pen."""
+"""The longest span of time, ten years: no rule waits longer, so a longer one is a slip of the pen."""
 
 SPAN_PATTERN: Final = r"^(?=\d)(?:\d{1,9}d)?(?:\d{1,9}h)?(?:\d{1,9}m)?(?:\d{1,9}s)?$"
 _SPAN: Final = re.compile(r"(?=[0-9])(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")
