@@ -18,7 +18,7 @@ Path = tuple[str | int, ...]
 """Steps into nested objects (by key) and arrays (by index)."""
 
 TEXT_LENGTH_MAX: Final = 1024
-"""Characters of a text; what is longer is cut: state keeps it, alerts show it, and nothing that tells sessions apart is."""
+"""Characters of a text; a longer one is cut: state keeps it, alerts show it, and nothing that matters is longer."""
 DEPTH_MAX: Final = 64
 """Objects in objects; the deepest real record seen has nine."""
 COUNT_MAX: Final = 2**53
