@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import hypothesis
@@ -38,7 +39,18 @@ def real_logs() -> Path:
     folder = Path(named)
     if named and folder.is_dir():
         return folder
-    missing = f"SESSIONWATCH_REAL_LOGS is {named!r}, no folder of real logs"
+    missing = f"SESSIONWATCH_REAL_LOGS is {named!r}, no folder of real logs (see CONTRIBUTING.md)"
     if os.environ.get("SESSIONWATCH_REQUIRE_REAL_LOGS") == "1":
         pytest.fail(missing)
     pytest.skip(missing)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Skips for want of real logs stand in one line at the end: they are one decision of whoever runs the tests."""
+    report = yield
+    if report.skipped and "real_logs" in getattr(item, "fixturenames", ()) and isinstance(report.longrepr, tuple):
+        report.longrepr = (__file__, 0, report.longrepr[2])
+    return report
