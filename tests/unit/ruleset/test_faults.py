@@ -111,6 +111,23 @@ def test_line_ends_and_byte_order_marks_change_nothing(text: str) -> None:
         "            ^\n"
         '    did you mean "stable"?'
     )
+    write(Path(), many_logins=text.replace("id: many_logins", "id: many_login"))
+    assert said(Path("many_logins.yaml")).splitlines()[:3] == [
+        'many_logins.yaml:1:5: the file is named "many_logins" and the id in it is "many_login"',
+        "    id: many_login",
+        "        ^",
+    ]
+
+
+def test_what_follows_from_a_fault_is_left_unsaid() -> None:
+    """An alias has no value, which need not be told beside it."""
+    write(Path(), many_logins=changed("title: Many sign-ins of one person", "title: *other"))
+    assert said(Path("many_logins.yaml")) == (
+        "many_logins.yaml:2:8: the alias *other is not supported\n"
+        "    title: *other\n"
+        "           ^\n"
+        "    write the value out"
+    )
 
 
 def test_a_tab_is_told_and_the_caret_stands_under_it() -> None:

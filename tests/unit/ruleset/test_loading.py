@@ -12,7 +12,7 @@ import pytest
 
 from models.instants import HOUR_US, to_us
 from sessionwatch.errors import RulesetError
-from sessionwatch.ruleset.loading import bundled_rules, expired_exemptions, load_rules, load_ruleset
+from sessionwatch.ruleset.loading import bundled_rules, expired_exemptions, load_rules, load_ruleset, ruleset_of
 from tests.unit.ruleset.small import DETECTORS, RULE, Counting, changed, load, placed, said, write
 
 OFFICES = "id: offices\ntitle: Offices\ntype: networks\nentries: [10.0.0.0/8]\n"
@@ -59,6 +59,27 @@ def test_rules_come_in_the_order_of_their_ids() -> None:
     loaded = load_ruleset([Path()], detectors=DETECTORS)
     assert [rule.id for rule in loaded.rules] == ["ant", "zebra"]
     assert load_ruleset([Path("a"), Path("ant.yaml")], detectors=DETECTORS).version == loaded.version
+    assert ruleset_of(reversed(load_rules([Path()], detectors=DETECTORS))).version == loaded.version
+
+
+def test_a_rule_keeps_its_version_from_release_to_release() -> None:
+    """A version that changed by itself would say that every rule was edited."""
+    compiled = load(write(Path(), many_logins=RULE)).compiled
+    assert (compiled.version, compiled.definition) == ("9994e28623dc", "ea7cf19220da")
+
+
+def test_events_of_a_test_may_have_ids_and_full_instants() -> None:
+    """Copies of one event have one id; a day later needs no arithmetic."""
+    old = '      - {at: "10:00", kind: login, user: ann}\n      - {at: "+30m", kind: login, user: ann}\n'
+    new = (
+        '      - {at: "23:59:30", kind: login, id: same}\n      - {at: "+1h30m", kind: login}\n'
+        '      - {at: "2026-03-04T01:00+01:00", kind: export, received_at: "10:00", count: 3}\n'
+    )
+    first, second, third = load(write(Path(), many_logins=changed(old, new))).tests[0].events
+    assert [event.id for event in (first, second, third)] == ["same", "e2", "e3"]
+    assert second.at - first.at == timedelta(minutes=90)
+    assert third.at == datetime(2026, 3, 4, tzinfo=UTC)
+    assert third.received_at == datetime(2026, 3, 2, 10, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +154,8 @@ def test_lists_are_found_beside_a_single_file() -> None:
     write(Path(), rules__travel__many_logins=rule, rules__lists__offices=OFFICES)
     for path in ("rules", "rules/travel", "rules/travel/many_logins.yaml"):
         assert said(Path(path)) == ""
+    write(Path(), lists__broken="[")
+    assert said(Path("rules")) == ""
     when = load(Path("rules")).compiled.when
     assert when is not None
     assert when(placed(ip="10.9.9.9"))
