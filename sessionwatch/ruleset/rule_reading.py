@@ -160,7 +160,7 @@ class _RuleReader:
             self._note(("detector",), f'there is no detector "{said}"', close_to(said, self.near.detectors))
             return None
         by = self.data.get("by")
-        if by in SUBJECTS and by not in detector.subjects:
+        if isinstance(by, str) and by in SUBJECTS and by not in detector.subjects:
             hint = f"it judges by {listed(sorted(detector.subjects), 'or')}"
             self._note(("by",), f'{said} does not judge by "{by}"', hint)
         return detector
@@ -225,15 +225,18 @@ class _RuleReader:
         return events
 
     def _check_tests(self, detector: AnyDetector | None) -> None:
-        tests = [test for test in self.data.get("tests") or () if isinstance(test, dict)]
-        expected = [test["alerts"] for test in tests if isinstance(test.get("alerts"), list)]
+        said = self.data.get("tests")
+        tests = {
+            index: test for index, test in enumerate(said if isinstance(said, list) else ()) if isinstance(test, dict)
+        }
+        expected = [test["alerts"] for test in tests.values() if isinstance(test.get("alerts"), list)]
         if tests and len(expected) == len(tests):
             if not any(expected):
                 self._note(("tests",), "no test expects an alert", "add one on which the rule fires", on_key=True)
             if all(expected):
                 self._note(("tests",), "no test expects silence", "add one with alerts: []", on_key=True)
         names: dict[str, int] = {}
-        for index, test in enumerate(tests):
+        for index, test in tests.items():
             name = test.get("name")
             if isinstance(name, str) and names.setdefault(name, index) != index:
                 line = self.root.find(("tests", names[name], "name")).line
