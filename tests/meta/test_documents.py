@@ -132,7 +132,7 @@ def test_limits_page_has_every_limit_with_its_value_and_meaning() -> None:
 def test_decisions_are_all_listed() -> None:
     """Every record stands in the list, and the list has no other."""
     folder = ROOT / "docs" / "decisions"
-    listed = re.findall(r"\]\((\d{4}-[a-z-]+\.md)\)", (folder / "README.md").read_text())
+    listed = re.findall(r"\]\((\d{4}-[a-z0-9-]+\.md)\)", (folder / "README.md").read_text())
     assert listed == sorted(path.name for path in folder.glob("[0-9]*.md"))
 
 
