@@ -107,3 +107,14 @@ def test_the_page_of_alerts_has_every_key() -> None:
     for title, model in (("Key by key", Alert), ("Notices", Notice)):
         told = {key for row in rows(section(DOCS / "alerts.md", title)) for key in re.findall(r"`([\w.]+)`", row[0])}
         assert {key for key in told if "." not in key} == set(model.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("language", "name"), [("python", "weekend_login.py"), ("yaml", "weekend_login.yaml"), ("toml", "pyproject.toml")]
+)
+def test_the_plugin_that_contributing_shows_is_the_one_that_is_tested(language: str, name: str) -> None:
+    """One detector throughout, and what is copied from the page works, because the tests install and run it."""
+    shown = blocks(ROOT / "CONTRIBUTING.md", language)[0]
+    file = (ROOT / "examples" / "plugin" / name).read_text()
+    assert file.endswith(shown), f"CONTRIBUTING.md shows another {name}"
+    assert len(shown) > len(file) * 0.9
