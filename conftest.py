@@ -61,7 +61,11 @@ def run_console(example: Example) -> str | None:
         )
         printed = "\n".join(line.rstrip() for line in done.stdout.splitlines()) + "\n" if done.stdout else ""
         if not doctest.OutputChecker().check_output(expected, printed, DOCTEST_OPTIONS):
-            return f"$ {command}\n-- the page says\n{expected}-- printed (exit code {done.returncode})\n{printed}"
+            return (
+                f"the page shows what this command does not print: put into the page what stands below, `...` for what "
+                f"differs from run to run, or mend the command\n$ {command}\n"
+                f"-- the page says\n{expected}-- printed (exit code {done.returncode})\n{printed}"
+            )
     return None
 
 

@@ -118,3 +118,12 @@ def test_the_plugin_that_contributing_shows_is_the_one_that_is_tested(language: 
     file = (ROOT / "examples" / "plugin" / name).read_text()
     assert file.endswith(shown), f"CONTRIBUTING.md shows another {name}"
     assert len(shown) > len(file) * 0.9
+
+
+def test_readme_shows_what_make_run_types() -> None:
+    """The command above the output is the target's, so the files that it names are there after `make run`."""
+    recipe = (ROOT / "Makefile").read_text().split("\nrun:", 1)[1].split("\n\n", 1)[0]
+    typed = recipe.replace("\\\n", " ").replace("$(BIN)/", "").replace("$(EXAMPLE)", "examples/hospital-day")
+    (run,) = re.findall(r"@(sessionwatch replay .*?) \|\|", typed)
+    shown = blocks(ROOT / "README.md", "console")[0].replace("\\\n", " ")
+    assert run.split() == next(line for line in shown.splitlines() if "replay" in line).removeprefix("$ ").split()
