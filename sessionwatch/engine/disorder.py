@@ -73,7 +73,7 @@ class DisorderEngine:
                 owned = placed
             self.newest_us = max(self.newest_us, owned.at_us)
             for lane, value_of in zip(self.lanes, self._value_of, strict=True):
-                if lane.program.table[owned.kind] and (value := value_of(owned)):
+                if value := value_of(owned):
                     notices += lane.feed((owned.tenant, value), owned, place)
             self._bucket(owned)
         return notices

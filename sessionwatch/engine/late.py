@@ -10,21 +10,21 @@ The only place that knows of disorder. Below it everything is in order.
 from __future__ import annotations
 
 import bisect
-import zlib
+import heapq
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
-from models.events import OrderKey, PlacedEvent, fullness
+from models.events import PlacedEvent, fullness
 from models.instants import NEVER_US
 from sessionwatch.engine.counts import EngineCounts
 from sessionwatch.engine.folds import Subject
 from sessionwatch.engine.judgement import Judgement, Publication, Published
+from sessionwatch.engine.late_subject import LateSubject, hash_of, read_blob, restored, stored
 from sessionwatch.engine.lateness import Lateness
 from sessionwatch.engine.notices import NoticeRecord, Tracked
 from sessionwatch.engine.program import Program, SubjectState
-from sessionwatch.errors import StateError
 
 RECENT_MAX: Final = 256
 """Recent events kept for one subject; beyond it the oldest settle early, which is counted by rule."""
@@ -32,55 +32,8 @@ RECENT_BYTES_MAX: Final = {"user": 16 * 1024, "session": 16 * 1024, "ip": 64 * 1
 """Bytes of recent events kept for one subject, as encoded."""
 SETTLE_AT: Final = 16
 """Recent events past the line that settle together: settling one by one would decode the state each time."""
-RING_MAX: Final = 32
-"""Hashes of the last settled events, to tell a further copy from a late event."""
 LATE_TOLD_MAX: Final = 32
 """Late alerts remembered for one subject, so that one burst is told once."""
-BLOB_SCHEMA: Final = 1
-_ZERO: Final[OrderKey] = (-NEVER_US, 0, 0, "")
-
-
-class LateSubject:
-    """One subject: settled state as bytes, recent events, the state at the head, and alerts that may still change."""
-
-    __slots__ = (
-        "capped", "head", "late_told", "newest_by_source", "newest_us", "recent", "ring", "settled", "settled_now_us",
-        "size", "sizes", "tracked", "until",
-    )  # fmt: skip
-
-    def __init__(self, head: SubjectState) -> None:
-        """A subject never met, whose state at the head is `head`."""
-        self.settled = b""
-        self.head = head
-        self.recent: list[PlacedEvent] = []
-        self.sizes: list[int] = []
-        self.size = 0
-        self.tracked: dict[str, Tracked] = {}
-        self.until: OrderKey = _ZERO
-        self.settled_now_us = -NEVER_US
-        self.newest_us = -NEVER_US
-        self.newest_by_source: dict[str, int] = {}
-        self.ring: list[int] = []
-        self.late_told: dict[str, int] = {}
-        self.capped = False
-
-
-class SubjectBlob(msgspec.Struct, array_like=True):
-    """A `LateSubject` as it is stored: all that is needed to go on elsewhere, in one entry."""
-
-    schema: int
-    pack: bytes
-    settled: bytes
-    head_now_us: int
-    recent: list[PlacedEvent]
-    tracked: list[Tracked]
-    until: OrderKey
-    settled_now_us: int
-    newest_us: int
-    newest_by_source: dict[str, int]
-    ring: list[int]
-    late_told: dict[str, int]
-    capped: bool
 
 
 class LateLane:
@@ -108,7 +61,8 @@ class LateLane:
         self.on_late = on_late
         self.recent_max = recent_max
         self.recent_bytes_max = recent_bytes_max or RECENT_BYTES_MAX[program.by]
-        self._encode = msgspec.msgpack.Encoder().encode
+        self._keep_us = max((rule.detector.keep_us for rule in program.rules), default=0)
+        self._wakes: list[tuple[int, Subject]] = []
         self._offset = 0
         self._n = 0
         self._out: list[NoticeRecord] = []
@@ -120,32 +74,57 @@ class LateLane:
         """
         self._begin(offset)
         s = self.subjects.get(subject)
+        place = s.copy_of(event) if s is not None else None
+        if place is None and not self.program.table[event.kind]:
+            return self._out
         if s is None:
             s = self.subjects[subject] = LateSubject(self.program.new())
-        key = event.order
-        if key <= s.until or event.at_us < s.settled_now_us:
+        s.offset = max(s.offset, offset)
+        if place is not None:
+            self._copy(subject, s, event, place)
+        elif event.order <= s.until or event.at_us < s.settled_now_us:
             self._beyond_bound(subject, s, event)
-        elif (place := _copy_of(s.recent, event)) is not None:
-            self.counts.duplicates += 1
-            if fullness(event) > fullness(s.recent[place]):
-                self._drop(s, place, place + 1)
-                self._insert(s, event)
-                self._judge_again(subject, s, counted=None)
         else:
             self._in_time(subject, s, event)
+        self._plan(subject, s)
         return self._out
 
     def advance(self, watermark_us: int, offset: int) -> list[NoticeRecord]:
         """Nothing older than `watermark_us` will come any more: fire deadlines, settle subjects that are silent."""
         self._begin(offset)
-        for subject, s in self.subjects.items():
+        while self._wakes and self._wakes[0][0] <= watermark_us:
+            wake_us, subject = heapq.heappop(self._wakes)
+            s = self.subjects.get(subject)
+            if s is None or s.wake_us != wake_us:
+                continue
+            s.wake_us = NEVER_US
             if s.head.due_us <= watermark_us:
                 out: Published = {}
                 self.judgement.fire_due(subject, s.head, watermark_us, out, count=True)
                 self._tell(s, out)
             if s.recent or s.tracked:
                 self._settle(subject, s, watermark_us, silent=True)
+            if self._expired(s, watermark_us):
+                del self.subjects[subject]
+            else:
+                self._plan(subject, s, watermark_us + 1)
         return self._out
+
+    def _expired(self, s: LateSubject, watermark_us: int) -> bool:
+        """Whether no event to come could tell the subject from one never met."""
+        pending = s.recent or s.tracked or s.head.folds or s.head.due_us < NEVER_US
+        return not pending and watermark_us - s.head.now_us > self._keep_us
+
+    def _plan(self, subject: Subject, s: LateSubject, earliest_us: int = -NEVER_US) -> None:
+        """Note when the watermark will next have something to do for `s`; an earlier note is good enough."""
+        now_us = max(s.newest_us, s.head.now_us)
+        next_us = (
+            now_us if s.recent else min((t.order[0] for t in s.tracked.values()), default=now_us + self._keep_us + 1)
+        )
+        wake_us = max(min(s.head.due_us, next_us), earliest_us)
+        if wake_us < s.wake_us:
+            s.wake_us = wake_us
+            heapq.heappush(self._wakes, (wake_us, subject))
 
     def finish(self, until_us: int, offset: int) -> list[NoticeRecord]:
         """The input has ended: fire deadlines up to `until_us`, settle everybody, tell open folds as they stand."""
@@ -172,19 +151,27 @@ class LateLane:
         if in_order:
             if s.recent and s.recent[-1].at_us <= line_us and s.head.now_us <= line_us:
                 self._settle_all(s)
-            self._insert(s, event, len(s.recent))
+            s.insert(event, len(s.recent))
             out: Published = {}
             self.judgement.step(subject, s.head, event, out, count=True)
             if out:
                 self._tell(s, out)
         else:
-            self._insert(s, event)
+            s.insert(event)
             s.head.now_us = max(s.head.now_us, event.at_us)
             self._judge_again(subject, s, counted=event)
         self._settle(subject, s, line_us, silent=False)
 
+    def _copy(self, subject: Subject, s: LateSubject, event: PlacedEvent, place: int) -> None:
+        """A further copy of a recent event: the fuller one stays, also where it is of a kind that no rule judges."""
+        self.counts.duplicates += 1
+        if fullness(event) > fullness(s.recent[place]):
+            s.drop(place, place + 1)
+            s.insert(event)
+            self._judge_again(subject, s, counted=None)
+
     def _beyond_bound(self, subject: Subject, s: LateSubject, event: PlacedEvent) -> None:
-        if _hash(event) in s.ring:
+        if hash_of(event) in s.ring:
             self.counts.duplicates += 1
             return
         self.counts.events += 1
@@ -200,7 +187,7 @@ class LateLane:
             if len(s.late_told) > LATE_TOLD_MAX:
                 del s.late_told[min(s.late_told, key=lambda k: (s.late_told[k], k))]
             self._notice("raised", alert)
-        _remember(s, event)
+        s.remember(event)
 
     def _judge_again(self, subject: Subject, s: LateSubject, counted: PlacedEvent | None) -> None:
         """Judge the recent events again from the settled state, and tell what differs from what was told."""
@@ -237,7 +224,7 @@ class LateLane:
                     self._notice("updated", tracked.alert)
                 continue
             if gone is None:
-                gone = _withdrawn(s)
+                gone = s.withdrawn()
             self._raise(s, publication, gone)
 
     def _raise(self, s: LateSubject, publication: Publication, gone: dict[str, list[Tracked]]) -> None:
@@ -256,19 +243,6 @@ class LateLane:
         self._n += 1
         self._out.append(NoticeRecord(change, (self._offset, self._n), msgspec.Raw(alert), supersedes))  # type: ignore[arg-type]  # the callers write literals
 
-    def _insert(self, s: LateSubject, event: PlacedEvent, place: int | None = None) -> None:
-        if place is None:
-            place = bisect.bisect(s.recent, event.order, key=lambda e: e.order)
-        size = len(self._encode(event))
-        s.recent.insert(place, event)
-        s.sizes.insert(place, size)
-        s.size += size
-
-    @staticmethod
-    def _drop(s: LateSubject, start: int, stop: int) -> None:
-        s.size -= sum(s.sizes[start:stop])
-        del s.recent[start:stop], s.sizes[start:stop]
-
     def _settled_state(self, s: LateSubject) -> SubjectState:
         return self.program.decode(s.settled) if s.settled else self.program.new()
 
@@ -277,9 +251,9 @@ class LateLane:
         s.settled = self.program.encode(s.head)
         s.until = s.recent[-1].order
         s.settled_now_us = s.head.now_us
-        for event in s.recent[-RING_MAX:]:
-            _remember(s, event)
-        self._drop(s, 0, len(s.recent))
+        for event in s.recent:
+            s.remember(event)
+        s.drop(0, len(s.recent))
         if s.tracked:
             self._resolve(s, s.head)
 
@@ -292,7 +266,7 @@ class LateLane:
                 self._settle_all(s)
             elif s.settled_now_us < s.head.now_us:
                 s.settled, s.settled_now_us = self.program.encode(s.head), s.head.now_us
-                self._resolve(s, s.head)
+            self._resolve(s, s.head)
             return
         if not over and behind < SETTLE_AT and not (silent and behind):
             return
@@ -303,10 +277,10 @@ class LateLane:
         ignored: Published = {}
         for event in s.recent[:count]:
             self.judgement.step(subject, state, event, ignored, count=False)
-            _remember(s, event)
+            s.remember(event)
         s.until = s.recent[count - 1].order
         s.settled, s.settled_now_us = self.program.encode(state), state.now_us
-        self._drop(s, 0, count)
+        s.drop(0, count)
         self._resolve(s, state)
 
     def _over_cap(self, s: LateSubject) -> int:
@@ -337,73 +311,42 @@ class LateLane:
 
     def blob(self, subject: Subject) -> bytes:
         """All that is kept of `subject`, as one entry of a store."""
-        s = self.subjects[subject]
-        return msgspec.msgpack.encode(
-            SubjectBlob(
-                BLOB_SCHEMA, self.program.pack, s.settled, s.head.now_us, s.recent, list(s.tracked.values()), s.until,
-                s.settled_now_us, s.newest_us, s.newest_by_source, s.ring, s.late_told, s.capped,
-            )
-        )  # fmt: skip
+        return stored(self.subjects[subject], self.program.pack)
 
     def restore(self, subject: Subject, data: bytes) -> None:
         """Go on with `subject` from its blob.
 
-        Under another pack its recent events settle as they are: nothing is judged again, nothing is told of them.
+        Under another pack its recent events settle as they are: the new rules learn from them, nothing is told of
+        them, and alerts told before keep the version of the rule that raised them.
         Raises: StateError where the blob is of a newer schema or cut short.
         """
-        try:
-            blob = msgspec.msgpack.decode(data, type=SubjectBlob)
-        except msgspec.DecodeError as error:
-            raise StateError(f"the blob of {subject[1]!r} cannot be read: {error}; restore an older one") from error
-        if blob.schema > BLOB_SCHEMA:
-            raise StateError(f"the blob of {subject[1]!r} has schema {blob.schema}, not {BLOB_SCHEMA}; upgrade first")
-        s = LateSubject(self.program.new())
-        s.settled, s.recent, s.until, s.settled_now_us = blob.settled, blob.recent, blob.until, blob.settled_now_us
-        s.sizes = [len(self._encode(event)) for event in blob.recent]
-        s.size = sum(s.sizes)
-        s.tracked = {tracked.alert_id: tracked for tracked in blob.tracked}
-        s.newest_us, s.newest_by_source, s.ring = blob.newest_us, blob.newest_by_source, blob.ring
-        s.late_told, s.capped = blob.late_told, blob.capped
-        head = self._settled_state(s)
+        blob = read_blob(data, subject[1])
+        head = self.program.decode(blob.settled) if blob.settled else self.program.new()
+        s = restored(blob, head)
         again: Published = {}
         for event in s.recent:
             self.judgement.step(subject, head, event, again, count=False)
         if blob.head_now_us > head.now_us:
             self.judgement.fire_due(subject, head, blob.head_now_us, again, count=False)
-        s.head = head
         if blob.pack != self.program.pack:
             self.counts.relearned += self.program.forgotten(s.settled) if s.settled else 0
-            if s.recent:
-                self._settle_all(s)
+            self._settle_under_other_rules(s)
         self.subjects[subject] = s
+        self._plan(subject, s)
 
-
-def _copy_of(recent: list[PlacedEvent], event: PlacedEvent) -> int | None:
-    """Where in `recent` a copy of `event` stands: the same id and the same time."""
-    place = bisect.bisect_left(recent, event.at_us, key=lambda e: e.at_us)
-    while place < len(recent) and recent[place].at_us == event.at_us:
-        if recent[place].id == event.id:
-            return place
-        place += 1
-    return None
-
-
-def _hash(event: PlacedEvent) -> int:
-    return zlib.crc32(event.id.encode()) << 32 | (event.at_us & 0xFFFFFFFF)
-
-
-def _remember(s: LateSubject, event: PlacedEvent) -> None:
-    s.ring.append(_hash(event))
-    if len(s.ring) > RING_MAX:
-        del s.ring[0]
-
-
-def _withdrawn(s: LateSubject) -> dict[str, list[Tracked]]:
-    gone: dict[str, list[Tracked]] = {}
-    for tracked in s.tracked.values():
-        if tracked.withdrawn:
-            gone.setdefault(tracked.slot, []).append(tracked)
-    return gone
+    def _settle_under_other_rules(self, s: LateSubject) -> None:
+        folds = s.head.folds
+        for slot in [slot for slot, fold in folds.items() if fold.alert_id not in s.tracked]:
+            del folds[slot]
+        for fold in folds.values():
+            fold.published = s.tracked[fold.alert_id].alert
+            fold.rule_version = msgspec.json.decode(fold.published)["rule"]["version"]
+        s.head.due_us = self.program.next_due(s.head)
+        for event in s.recent:
+            s.remember(event)
+        s.until = s.recent[-1].order if s.recent else s.until
+        s.settled, s.settled_now_us = self.program.encode(s.head), s.head.now_us
+        s.drop(0, len(s.recent))
 
 
 def _at(tracked: Tracked) -> int:

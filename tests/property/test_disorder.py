@@ -85,7 +85,6 @@ def disordered(
             data = engine.snapshot()
             engine = fresh()
             engine.restore(data)
-            assert engine.snapshot() == data
     notices += engine.finish(2 * offset + 99)
     assert not late, "within its bound no event is late"
     assert all(not lane.subjects[s].tracked or fold_us for lane in engine.lanes for s in lane.subjects)

@@ -1,0 +1,156 @@
+"""One subject under disorder: what is kept of it, and the blob it is stored as."""
+
+from __future__ import annotations
+
+import bisect
+import zlib
+from typing import Final
+
+import msgspec
+
+from models.events import OrderKey, PlacedEvent
+from models.instants import NEVER_US
+from sessionwatch.engine.notices import Tracked
+from sessionwatch.engine.program import SubjectState
+from sessionwatch.errors import StateError
+
+RING_MAX: Final = 32
+"""Hashes of the last settled events, to tell a further copy from a late event."""
+BLOB_SCHEMA: Final = 1
+"""The schema of a stored subject. Newer blobs are refused rather than guessed at."""
+_ZERO: Final[OrderKey] = (-NEVER_US, 0, 0, "")
+
+
+class LateSubject:
+    """Settled state as bytes, recent events, the state at the head, and the alerts that may still change.
+
+    `offset` is that of the newest input taken in, `writes` how often it was stored: of two blobs of one subject the
+    greater pair is the newer. `wake_us` is when the watermark next has something to do for it.
+    """
+
+    __slots__ = (
+        "capped", "head", "late_told", "newest_by_source", "newest_us", "offset", "recent", "ring", "settled",
+        "settled_now_us", "size", "sizes", "tracked", "until", "wake_us", "writes",
+    )  # fmt: skip
+
+    def __init__(self, head: SubjectState) -> None:
+        """A subject never met, whose state at the head is `head`."""
+        self.settled = b""
+        self.head = head
+        self.recent: list[PlacedEvent] = []
+        self.sizes: list[int] = []
+        self.size = 0
+        self.tracked: dict[str, Tracked] = {}
+        self.until: OrderKey = _ZERO
+        self.settled_now_us = -NEVER_US
+        self.newest_us = -NEVER_US
+        self.newest_by_source: dict[str, int] = {}
+        self.ring: list[int] = []
+        self.late_told: dict[str, int] = {}
+        self.capped = False
+        self.offset = 0
+        self.writes = 0
+        self.wake_us = NEVER_US
+
+    def copy_of(self, event: PlacedEvent) -> int | None:
+        """Where among the recent events a copy of `event` stands."""
+        recent = self.recent
+        place = bisect.bisect_left(recent, event.at_us, key=lambda e: e.at_us)
+        while place < len(recent) and recent[place].at_us == event.at_us:
+            if recent[place].identity == event.identity:
+                return place
+            place += 1
+        return None
+
+    def insert(self, event: PlacedEvent, place: int | None = None) -> None:
+        """Put `event` at its place among the recent ones."""
+        if place is None:
+            place = bisect.bisect(self.recent, event.order, key=lambda e: e.order)
+        size = len(_encode(event))
+        self.recent.insert(place, event)
+        self.sizes.insert(place, size)
+        self.size += size
+
+    def drop(self, start: int, stop: int) -> None:
+        """Take recent events out."""
+        self.size -= sum(self.sizes[start:stop])
+        del self.recent[start:stop], self.sizes[start:stop]
+
+    def remember(self, event: PlacedEvent) -> None:
+        """Keep a hash of a settled event."""
+        self.ring.append(hash_of(event))
+        if len(self.ring) > RING_MAX:
+            del self.ring[0]
+
+    def withdrawn(self) -> dict[str, list[Tracked]]:
+        """Withdrawn alerts not yet settled, by slot: whoever comes in their place names them."""
+        gone: dict[str, list[Tracked]] = {}
+        for tracked in self.tracked.values():
+            if tracked.withdrawn:
+                gone.setdefault(tracked.slot, []).append(tracked)
+        return gone
+
+
+class SubjectBlob(msgspec.Struct, array_like=True):
+    """A `LateSubject` as it is stored: all that is needed to go on elsewhere, in one entry."""
+
+    schema: int
+    pack: bytes
+    offset: int
+    writes: int
+    settled: bytes
+    head_now_us: int
+    recent: list[PlacedEvent]
+    tracked: list[Tracked]
+    until: OrderKey
+    settled_now_us: int
+    newest_us: int
+    newest_by_source: dict[str, int]
+    ring: list[int]
+    late_told: dict[str, int]
+    capped: bool
+
+
+def stored(s: LateSubject, pack: bytes) -> bytes:
+    """The blob of `s` under the rules of `pack`; each one is newer than those before."""
+    s.writes += 1
+    return _encode(
+        SubjectBlob(
+            BLOB_SCHEMA, pack, s.offset, s.writes, s.settled, s.head.now_us, s.recent, list(s.tracked.values()),
+            s.until, s.settled_now_us, s.newest_us, s.newest_by_source, s.ring, s.late_told, s.capped,
+        )
+    )  # fmt: skip
+
+
+def read_blob(data: bytes, who: str) -> SubjectBlob:
+    """A stored blob.
+
+    Raises: StateError where it is of a newer schema or cut short.
+    """
+    try:
+        blob = msgspec.msgpack.decode(data, type=SubjectBlob)
+    except msgspec.DecodeError as error:
+        raise StateError(f"the blob of {who!r} cannot be read: {error}; restore an older one") from error
+    if blob.schema > BLOB_SCHEMA:
+        raise StateError(f"the blob of {who!r} has schema {blob.schema}, not {BLOB_SCHEMA}; upgrade first")
+    return blob
+
+
+def restored(blob: SubjectBlob, head: SubjectState) -> LateSubject:
+    """The subject of `blob`, its head still at the settled state `head`."""
+    s = LateSubject(head)
+    for name in ("offset", "writes", "settled", "recent", "until", "settled_now_us", "newest_us", "newest_by_source"):
+        setattr(s, name, getattr(blob, name))
+    s.ring, s.late_told, s.capped = blob.ring, blob.late_told, blob.capped
+    s.sizes = [len(_encode(event)) for event in blob.recent]
+    s.size = sum(s.sizes)
+    s.tracked = {tracked.alert_id: tracked for tracked in blob.tracked}
+    return s
+
+
+def hash_of(event: PlacedEvent) -> int:
+    """64 bits of what copies share."""
+    return zlib.crc32("\0".join(event.identity).encode()) << 32 | (event.at_us & 0xFFFFFFFF)
+
+
+_encode = msgspec.msgpack.Encoder().encode
