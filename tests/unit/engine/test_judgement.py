@@ -213,3 +213,15 @@ def test_a_snapshot_under_changed_rules_keeps_what_is_still_theirs() -> None:
     after.restore(before.snapshot())
     assert after.counts.relearned == 1
     assert [a["rule"]["id"] for a in alerts_of(after, [event("c", 220, place=TOKYO, device="new")])] == ["device"]
+
+
+def test_tenants_and_sources_may_share_an_id_and_a_time() -> None:
+    """Copies share tenant and source as well: two organisations' events are never one."""
+    story = [
+        event("x", 0, "export", count=1200, tenant="a"),
+        event("x", 0, "export", count=1200, tenant="b"),
+        event("x", 0, "export", count=1200, tenant="b", source="other", user="bob"),
+    ]
+    engine = Engine(rules(EXPORT), Locator())
+    assert len(alerts_of(engine, story)) == 3
+    assert (engine.counts.events, engine.counts.duplicates) == (3, 0)

@@ -15,7 +15,9 @@ from models.events import PlacedEvent
 from models.instants import HOUR_US
 from sessionwatch.engine.counts import EngineCounts
 from sessionwatch.engine.disorder import DisorderEngine
+from sessionwatch.engine.folds import FOLDS_MAX
 from sessionwatch.engine.late import LateLane
+from sessionwatch.engine.late_subject import read_blob
 from sessionwatch.engine.lateness import Lateness
 from sessionwatch.engine.notices import NoticeRecord
 from sessionwatch.engine.program import Program
@@ -222,3 +224,72 @@ def test_a_forged_date_is_held_out_under_disorder_too() -> None:
     engine = DisorderEngine(rules(TRAVEL), Locator(), BOUNDS)
     engine.feed([event("forged", 10_000, received_at=event("", 0).at), event("a", 0)], 1)
     assert (engine.counts.clock_skew, engine.newest_us) == (1, event("", 0).order[0])
+
+
+def test_a_fuller_copy_of_another_kind_replaces_the_bare_one() -> None:
+    """A failure that turns out to be a sign-in is no failure, also where no rule judges sign-ins."""
+    failures = rule("failures", Export(NoParams()), {"login_failed"}, HOUR_US)
+    watch = Watch(failures)
+    bare, full = event("x", 0, "login_failed", count=1200), event("x", 0, "login", count=1200, app="ehr", role="nurse")
+    assert changes(watch.feed(bare)) == [("raised", "failures", 1)]
+    assert changes(watch.feed(full)) == [("withdrawn", "failures", 1)]
+    assert watch.feed(bare) == []
+
+
+def test_open_folds_are_bounded_and_the_oldest_ends_early() -> None:
+    """Keys come from the log: a flood of them must not grow the state; what ends early is counted, and told whole."""
+    devices = rule("device", NewDevice(NoParams()), {"login"}, 12 * HOUR_US)
+    watch = Watch(devices)
+    watch.feed(event("home", 0))
+    notices = watch.feed(*(event(f"e{i}", 200 + i / 10, device=f"new{i}") for i in range(100)))
+    subject = watch.lane.subjects[ANN]
+    assert len(subject.head.folds) == FOLDS_MAX
+    assert watch.counts.rules["device"].crowded == 100 - FOLDS_MAX
+    assert len(set(ids(notices))) == 100
+    assert len(watch.lane.blob(ANN)) < 128 * 1024
+
+
+def test_alerts_told_under_other_rules_are_resolved_once() -> None:
+    """The rule is gone; its alert is closed all the same, as it was told."""
+    before = Watch(TRAVEL)
+    raised = before.feed(event("home", 0), event("far", 1, place=TOKYO))
+    after = Watch(EXPORT)
+    after.lane.restore(ANN, before.lane.blob(ANN))
+    notices = after.feed(event("x", 300, "export")) + after.advance(400) + after.advance(9000)
+    assert changes(notices) == [("resolved", "travel", 1)]
+    assert bytes(notices[0].alert) == bytes(raised[-1].alert)
+
+
+def test_an_open_fold_keeps_the_version_of_the_rule_that_opened_it() -> None:
+    """The rule changes while its alert is open: later findings fold in, and the alert says which rule raised it."""
+    before = Watch(TRAVEL)
+    before.feed(event("home", 0), event("far", 1, place=TOKYO))
+    after = Watch(dataclasses.replace(TRAVEL, version="2"))
+    after.lane.restore(ANN, before.lane.blob(ANN))
+    notices = after.feed(event("again", 2, place=TOKYO))
+    assert changes(notices) == [("updated", "travel", 2)]
+    assert json.loads(bytes(notices[0].alert))["rule"]["version"] == "1"
+
+
+def test_the_watermark_frees_subjects_whose_state_has_expired() -> None:
+    """Memory follows who is active, not who was ever seen."""
+    watch = Watch(TRAVEL, IDLE)
+    for i in range(50):
+        watch.feed(event(f"e{i}", i, user=f"u{i}"), event(f"o{i}", i + 0.1, "logout", user=f"u{i}"))
+    watch.advance(100)
+    assert len(watch.lane.subjects) == 50
+    watch.advance(100 + 31 * 24 * 60)
+    assert watch.lane.subjects == {}
+
+
+def test_of_two_blobs_the_newer_one_is_known() -> None:
+    """Each write is newer than the one before, and says which input it holds."""
+    watch = Watch(TRAVEL)
+    watch.feed(event("a", 0))
+    first = read_blob(watch.lane.blob(ANN), "ann")
+    second = read_blob(watch.lane.blob(ANN), "ann")
+    watch.feed(event("b", 1))
+    third = read_blob(watch.lane.blob(ANN), "ann")
+    pairs = [(blob.offset, blob.writes) for blob in (first, second, third)]
+    assert pairs == sorted(pairs)
+    assert len(set(pairs)) == 3
