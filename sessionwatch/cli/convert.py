@@ -12,6 +12,7 @@ import typer
 
 from models.events import SessionEvent
 from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.outputs import check_outputs
 from sessionwatch.cli.terminal import complaints
 from sessionwatch.errors import UsageError
 from streams.accounting import Accounting
@@ -31,6 +32,7 @@ def convert_command(
     tenant: Annotated[str, typer.Option(help="The organisation whose logs these are.")] = "default",
 ) -> None:
     """Turn logs into sessionwatch's own events, one JSON object a line, in the order they stand in the input."""
+    check_outputs(paths, {"--output": output, "--dead-letter": dead_letter})
     accounting = Accounting()
     settings = ReadSettings(format=log_format, tenant=tenant)
     with DeadLetter(dead_letter, redact=redact) as letters:

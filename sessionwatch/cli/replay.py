@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -17,6 +18,7 @@ import typer
 from models.events import SessionEvent
 from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.interrupts import Interrupts, interrupts
+from sessionwatch.cli.outputs import check_outputs
 from sessionwatch.cli.summary import Miss, Summary, alert_counts, rule_counts, show
 from sessionwatch.cli.terminal import Bars, bars, speaker
 from sessionwatch.cli.workers import Judged, judge_alone, judge_shared
@@ -25,6 +27,7 @@ from sessionwatch.errors import UsageError
 from sessionwatch.ruleset.compiled import Ruleset
 from sessionwatch.ruleset.loading import bundled_rules
 from streams.accounting import Accounting
+from streams.canonical import user_key
 from streams.deadletter import DeadLetter
 from streams.reading import ReadSettings, read_blocks
 from streams.replay import Window
@@ -86,9 +89,9 @@ def replay_command(  # noqa: PLR0913  # as many as the command has options
     rules: Annotated[list[Path] | None, typer.Option(help="Rule files or folders instead of the bundled ones.")] = None,
     geo: Annotated[list[Path] | None, typer.Option(help="A GeoIP2 or GeoLite2 database; may be repeated.")] = None,
     begin: Annotated[
-        str | None, typer.Option("--from", help="Report from this instant on (ISO 8601, else UTC).")
+        str | None, typer.Option("--from", help="Report from this day or instant on (ISO 8601, UTC).")
     ] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Judge nothing after this instant.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Judge nothing after this instant (a day: its end).")] = None,
     user: Annotated[str | None, typer.Option(help="Report only this user's alerts.")] = None,
     cold: Annotated[bool, typer.Option("--cold", help="Judge only what --from and --user name: no history.")] = False,
     alerts: Annotated[
@@ -104,11 +107,15 @@ def replay_command(  # noqa: PLR0913  # as many as the command has options
     """Judge logs after the fact and tell what the rules find. Replays never act."""
     if as_json and alerts == STDOUT:
         raise UsageError("--json and --alerts - would both write to standard output; give --alerts a file")
+    check_outputs(paths, {"--alerts": _file(alerts), "--dead-letter": dead_letter})
+    window = Window(_instant("--from", begin), _instant("--to", end, last=True), user_key(user) if user else None, cold)
+    if window.begin is not None and window.end is not None and window.begin > window.end:
+        raise UsageError(f"--from {begin} is later than --to {end}; nothing lies between")
     request = Request(
         paths=paths,
         settings=ReadSettings(format=log_format, tenant=tenant),
         plan=EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), near_misses),
-        window=Window(_instant("--from", begin), _instant("--to", end), user.casefold() if user else None, cold),
+        window=window,
         alerts=alerts,
         dead_letter=dead_letter,
         redact=redact,
@@ -134,6 +141,7 @@ def run(request: Request) -> Exit:
     alerts = [one.alert for one in told]
     seconds = time.perf_counter() - started
     summary = summarise(accounting, seen, judged, ruleset, alerts, interrupted=interrupted, seconds=seconds)
+    summary.remarks += _about_window(request.window, seen)
     _tell(request, summary, told)
     if interrupted:
         return Exit.INTERRUPTED
@@ -209,6 +217,7 @@ def summarise(
         events=counts.events,
         duplicates=counts.duplicates,
         outside=judged.replayed.outside,
+        not_judged=accounting.events_made - counts.events - counts.duplicates - judged.replayed.outside,
         clock_skew=counts.clock_skew,
         unresolved_sessions=counts.unresolved_sessions,
         placeholder_users=accounting.placeholder_users,
@@ -228,6 +237,19 @@ def summarise(
         seconds=round(seconds, 3),
         events_per_second=round(counts.events / seconds) if seconds else 0,
     )
+
+
+def _about_window(window: Window, seen: Seen) -> list[str]:
+    """What was asked for, as it was understood; and a user whom nobody has seen, which is no all-clear."""
+    remarks = []
+    if window.begin is not None or window.end is not None:
+        begin, end = (f"{at:%Y-%m-%d %H:%M:%S}" if at is not None else "" for at in (window.begin, window.end))
+        remarks.append(f"reported: {f'from {begin} ' * bool(begin)}{f'to {end} ' * bool(end)}UTC")
+    users = {user for _, user in seen.users}
+    if window.user is not None and window.user not in users:
+        close = difflib.get_close_matches(window.user, users, n=1)
+        remarks.append(f"no event is of user {window.user!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+    return remarks
 
 
 def _near_misses(judged: Judged, ruleset: Ruleset) -> list[Miss]:
@@ -275,11 +297,18 @@ def _shown(misses: list[Miss], alerts: list[dict[str, Any]]) -> list[Miss]:
     return shown
 
 
-def _instant(option: str, text: str | None) -> datetime | None:
+def _file(alerts: str | None) -> Path | None:
+    return Path(alerts) if alerts not in {None, STDOUT} else None
+
+
+def _instant(option: str, text: str | None, *, last: bool = False) -> datetime | None:
+    """The instant that `text` writes; of a day without a time its first one, or with `last` its last microsecond."""
     if text is None:
         return None
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"{option} {text!r} is no instant; write 2026-03-02 or 2026-03-02T10:00:00Z") from error
+    if last and len(text) == len("2026-03-02"):
+        at += timedelta(days=1) - timedelta.resolution
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

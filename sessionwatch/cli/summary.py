@@ -39,7 +39,8 @@ class Summary(pydantic.BaseModel):
     """The whole of a replay in numbers.
 
     `records_read` = `mapped` + all of `dropped` + `dead_letter`, and `events_made` = `events` + `duplicates` +
-    `outside` (left out by --from, --to or --user with --cold). `users` are distinct users among the events made.
+    `outside` (left out by --to, or by --from and --user with --cold) + `not_judged` (0 unless interrupted). `users`
+    are distinct users among the events made.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -52,6 +53,7 @@ class Summary(pydantic.BaseModel):
     events: int
     duplicates: int
     outside: int
+    not_judged: int
     clock_skew: int
     unresolved_sessions: int
     placeholder_users: int
@@ -133,8 +135,12 @@ def _show_reading(summary: Summary, console: Console) -> None:
     if s.dropped:
         table.add_row("dropped", _counted(s.dropped))
     outside = f", {s.outside:,} outside what was asked for" if s.outside else ""
-    table.add_row("events", f"{s.events:,} distinct, {s.duplicates:,} duplicates{outside}; {s.users:,} users{_span(s)}")
-    table.add_row("kinds", _counted(s.kinds))
+    outside += f", {s.not_judged:,} not judged" if s.not_judged else ""
+    table.add_row("events", f"{s.events:,} distinct, {s.duplicates:,} duplicates{outside}")
+    users = f"{s.users:,} user{'s' * (s.users != 1)}"
+    if s.kinds:
+        table.add_row("read", f"{users}{_span(s)}")
+        table.add_row("kinds", _counted(s.kinds))
     aside = {
         "dated after they were received": s.clock_skew,
         "in sessions of nobody known": s.unresolved_sessions,
@@ -158,12 +164,16 @@ def _show_alerts(summary: Summary, alerts: list[dict[str, Any]], console: Consol
         table.add_row(rule, f"{n:,}")
     console.print(table)
     console.print()
-    width = max(len(rule) for rule in summary.alerts)
     shown = sorted(alerts, key=lambda a: (-SEVERITIES.index(a["severity"]), a["first_at"], a["id"]))[:ALERTS_SHOWN]
-    for alert in sorted(shown, key=lambda a: (a["first_at"], a["id"])):
-        console.print(_line(alert, width), soft_wrap=True)
+    lines = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("at", "severity", "rule"):
+        lines.add_column(column, no_wrap=True)
+    lines.add_column("summary", overflow="fold")
+    for alert in shown:
+        lines.add_row(*_line(alert))
+    console.print(lines)
     if total > len(shown):
-        console.print(f"  ... and {total - len(shown):,} more in the alerts file", style="dim")
+        console.print(f"... and {total - len(shown):,} more; --alerts FILE has all", style="dim")
     if summary.top_subjects and summary.top_subjects[0][1] > 1:
         console.print()
         console.print(
@@ -171,15 +181,14 @@ def _show_alerts(summary: Summary, alerts: list[dict[str, Any]], console: Consol
         )
 
 
-def _line(alert: Mapping[str, Any], width: int) -> Text:
+def _line(alert: Mapping[str, Any]) -> tuple[str, Text, str, Text]:
     at = datetime.fromisoformat(alert["at"])
-    line = Text(f"  {at:%Y-%m-%d %H:%M:%S}  ")
-    line.append(f"{alert['severity']:<8}", style=COLOURS[alert["severity"]])
-    line.append(f"  {alert['rule']['id']:<{width}}  ")
-    line.append(alert["summary"])
+    told = alert["summary"]
     if alert["count"] > 1:
-        line.append(f" ({alert['count']} times)")
-    return line
+        last = datetime.fromisoformat(alert["last_at"])
+        told += f" {alert['count']} findings, the last at {last:%H:%M:%S}."
+    severity = Text(alert["severity"], style=COLOURS[alert["severity"]])
+    return f"{at:%Y-%m-%d %H:%M:%S}", severity, alert["rule"]["id"], Text(told)
 
 
 def _show_not_evaluable(summary: Summary, console: Console) -> None:

@@ -115,6 +115,7 @@ def test_the_dead_letter_says_where_and_why(tmp_path: Path) -> None:
         (["LOG", "--rules", "no-such-folder"], "no-such-folder"),
         (["LOG", "--json", "--alerts", "-"], "--json"),
         (["LOG", "--workers", "0"], "workers"),
+        (["LOG", "--from", "2026-03-03", "--to", "2026-03-02"], "later than"),
         ([], "PATH"),
     ],
 )
@@ -125,6 +126,44 @@ def test_wrong_usage_ends_with_2_and_says_why(words: list[str], said: str, tmp_p
     assert ended.code == 2
     assert said.replace("LOG", path) in ended.err
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["replay", "LOG", "--alerts", "LOG"],
+        ["replay", "LOG", "--dead-letter", "LOG"],
+        ["replay", "FOLDER", "--alerts", "FOLDER/alerts.jsonl"],
+        ["replay", "LOG", "--alerts", "OTHER", "--dead-letter", "OTHER"],
+        ["replay", "LOG", "--alerts", "FOLDER"],
+        ["convert", "LOG", "-o", "LOG"],
+    ],
+)
+def test_no_command_writes_over_what_it_reads(words: list[str], tmp_path: Path) -> None:
+    """Evidence is not destroyed: refused before anything is opened."""
+    folder = tmp_path / "case"
+    folder.mkdir()
+    path = log(folder / "log.jsonl", EVENT)
+    before = path.read_bytes()
+    names = {"LOG": str(path), "FOLDER": str(folder), "OTHER": str(tmp_path / "other.jsonl")}
+    for name, value in names.items():
+        words = [word.replace(name, value) for word in words]
+    assert sessionwatch(*words).code == 2
+    assert path.read_bytes() == before
+    assert list(folder.iterdir()) == [path]
+
+
+def test_a_day_counts_whole_and_the_window_is_told(day: list[Path], tmp_path: Path) -> None:
+    """`--to 2026-03-31` includes that day; what was understood is printed."""
+    ended = sessionwatch("replay", *day, "--from", "2026-03-31", "--to", "2026-03-31", "--alerts", tmp_path / "a.jsonl")
+    assert "from 2026-03-31 00:00:00 to 2026-03-31 23:59:59 UTC" in ended.out
+    assert len(alerts_in(tmp_path / "a.jsonl")) > 10
+
+
+def test_a_user_whom_nobody_has_seen_is_no_all_clear(day: list[Path]) -> None:
+    """A typo is told, with what was probably meant."""
+    ended = sessionwatch("replay", *day, "--user", "alice.mos@thames.example")
+    assert "no event is of user 'alice.mos@thames.example'; did you mean 'alice.moss@thames.example'?" in ended.out
 
 
 def test_done_ends_with_0(tmp_path: Path) -> None:
@@ -168,7 +207,7 @@ def test_ctrl_c_ends_with_what_was_found_so_far(day: list[Path]) -> None:
     summary = json.loads(out)
     assert summary["interrupted"] is True
     assert summary["records_read"] > 1_000
-    assert summary["events"] + summary["duplicates"] == summary["events_made"]
+    assert summary["events"] + summary["duplicates"] + summary["not_judged"] == summary["events_made"]
 
 
 def test_no_progress_bar_in_a_pipe(day: list[Path]) -> None:
