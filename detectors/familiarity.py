@@ -2,6 +2,25 @@
 
 A value seen in a flagged event is no evidence of normality. It stays aside, bounded, until MFA passed from the same
 session, address or device, an analyst's verdict, or long enough without objection (`accept_after`).
+
+An analyst's verdict is an event of kind `verdict`. Its `action` says what was found: `benign` (this was the person) or
+`malicious` (it was not). It speaks of the flagged event whose id is its `target`, and of what was flagged in the same
+`session`, at the same `ip` or on the same `device`, where it names them; its `user` is the person judged. Benign makes
+known what it speaks of. Malicious drops it, and whatever else waits under the same name, so that no time makes it
+known.
+
+MFA that passed vouches as an `mfa_result` of its own that succeeds after the flagged event. A sign-in that claims MFA
+(`mfa: true`) does not, for two reasons. The claim may be older than the sign-in: tokens and cookies carry it along,
+and whoever stole one brings it ("satisfied by claim in the token"; `mfaAuthenticated` of a cloud session). And a factor
+that was passed within the sign-in was on the table when it was flagged; what was weighed and found wanting is not
+weighed twice. For the same reason a factor's result that bears the time of its sign-in comes before it in order, and
+vouches for earlier events alone. Sources that record the factor itself are heard through that record.
+
+Where a thief gets a push approved by sending many, the approval is suspect, and vouches for nothing, only if a rule
+fires on the approving event itself. A rule that counts refusals fires on refusals, not on the approval after them, so
+such an approval does vouch for what was flagged before in that session, at that address or on that device: a verdict of
+`malicious` takes back what still waits, not what was released. A rule that finds an approval after refusals closes this
+gap.
 """
 
 from __future__ import annotations

@@ -55,6 +55,28 @@ def test_stays_aside_otherwise(event: PlacedEvent) -> None:
     assert len(aside) == 1
 
 
+@pytest.mark.parametrize("suspect", [False, True])
+def test_a_claim_of_mfa_within_a_sign_in_vouches_for_nothing(suspect: bool) -> None:
+    """A stolen token brings the claim along, so a sign-in from the same session and device is no proof."""
+    aside = waiting()
+    event = an_event("login", 1, outcome="success", session="s1", device="d1", ip="192.0.2.1", mfa=True)
+    assert released(aside, event, WAIT_US, suspect=suspect) == []
+    assert len(aside) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "remain"),
+    [({"target": "e1"}, 0), ({"ip": "192.0.2.1"}, 0), ({"device": "d1"}, 0), ({"target": "e2"}, 1), ({}, 1)],
+)
+@pytest.mark.parametrize("action", ["benign", "malicious"])
+def test_a_verdict_speaks_of_what_it_names(action: str, fields: dict[str, str], remain: int) -> None:
+    """By the flagged event's id as its target, or by session, address or device; benign makes it known."""
+    aside = waiting()
+    free = released(aside, an_event("verdict", 1, action=action, **fields), WAIT_US, suspect=False)
+    assert len(aside) == remain
+    assert len(free) == (1 - remain if action == "benign" else 0)
+
+
 def test_a_flagged_approval_vouches_for_nothing() -> None:
     """Approving the push of a flood is no proof of anything."""
     aside = waiting()
