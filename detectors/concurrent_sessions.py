@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from math import prod
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
@@ -16,6 +17,7 @@ from pydantic import Field
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, put_aside, released
 from detectors.fixes import ANYWHERE_KM, Fix, Profile, SuspectFix, candidates_of, fix_anywhere, fix_of, unplaceable
+from detectors.wording import many, severity_words
 from models.events import EventKind, PlacedEvent
 from models.findings import Finding, NearMiss, NotEvaluable, Verdict
 from models.instants import SECOND_US, instant, span_us
@@ -133,7 +135,15 @@ class ConcurrentEvidence(DetectorEvidence, frozen=True, kw_only=True):
 
 
 class ConcurrentSessions(Detector[ConcurrentParams, ConcurrentState]):
-    """Counts the sessions that are live when one opens or acts. A flagged session is live all the same."""
+    """One person live in more sessions, on more devices, networks or places, than one person can be at once.
+
+    Counts what is live when a session opens or acts. A flagged session is live all the same.
+
+    A near miss is measured from one of everything, where everybody begins: each measure's steps from there, of the
+    steps to its limit. Where all measures are needed these shares multiply, for each is a thing still lacking; where
+    any is enough the greatest counts. So desk and telephone on two networks, half the way to three of each on both
+    counts, are a quarter of the way, and three devices on two networks half.
+    """
 
     kind: ClassVar[str] = "concurrent_sessions"
     Params = ConcurrentParams
@@ -197,11 +207,13 @@ class ConcurrentSessions(Detector[ConcurrentParams, ConcurrentState]):
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:
         """How much was live at once, and the limits."""
-        counts = ", ".join(_many(evidence[name], name) for name in ("devices", "networks", "places"))
+        counts = ", ".join(many(evidence[name], name) for name in ("devices", "networks", "places"))
         limits = (" or " if evidence["needs"] == "any" else " and ").join(
-            _many(limit, name) for name, limit in sorted(evidence["at_least"].items())
+            many(limit, name) for name, limit in sorted(evidence["at_least"].items())
         )
-        return f"{who} had {evidence['sessions']} sessions live at once, on {counts} (limit {limits})"
+        lower = severity_words(evidence, {"nothing_unfamiliar": "network and device of each are the person's own"})
+        sessions = many(evidence["sessions"], "sessions")
+        return f"{who} had {sessions} live at once, on {counts} (alerts from {limits}){lower}"
 
     def _release(self, event: PlacedEvent, state: ConcurrentState, *, suspect: bool) -> None:
         for one in released(state.aside, event, self._accept_after_us, suspect=suspect):
@@ -230,7 +242,7 @@ class ConcurrentSessions(Detector[ConcurrentParams, ConcurrentState]):
         ratios = [counts[name] / limit for name, limit in self.params.at_least.items()]
         strength = max(ratios) if self.params.needs == "any" else min(ratios)
         if strength < 1:
-            return NearMiss(evidence=self._evidence(live, counts), strength=strength) if self.near_misses else None
+            return self._near_miss(live, counts) if self.near_misses else None
         fixes = [one.fix for one in live]
         at_home = all(state.profile.knows(fix, fix.ref.at_us - self._familiar_after_us) for fix in fixes)
         effect = self.params.nothing_unfamiliar if at_home else "normal"
@@ -244,6 +256,13 @@ class ConcurrentSessions(Detector[ConcurrentParams, ConcurrentState]):
             severity_shift=-1 if effect == "lower" else 0,
             set_aside=(f"nothing_unfamiliar: {effect}",) if at_home else (),
         )
+
+    def _near_miss(self, live: list[Live], counts: dict[Measure, int]) -> NearMiss:
+        """How near it came, counted from one of everything; see the class for why."""
+        limits = self.params.at_least.items()
+        shares = [(min(max(counts[name], 1), limit) - 1) / (limit - 1) for name, limit in limits]
+        strength = max(shares) if self.params.needs == "any" else prod(shares)
+        return NearMiss(evidence=self._evidence(live, counts), strength=strength)
 
     def _counts(self, fixes: list[Fix]) -> dict[Measure, int]:
         """By measure; networks and places of a device's several sessions count where it was seen last."""
@@ -284,10 +303,6 @@ class ConcurrentSessions(Detector[ConcurrentParams, ConcurrentState]):
                 for one in live[-SHOWN_MAX:]
             ),
         )
-
-
-def _many(count: int, plural: str) -> str:
-    return f"{count} {plural[:-1] if count == 1 else plural}"
 
 
 def _network(fix: Fix) -> str:

@@ -16,6 +16,7 @@ from pydantic import Field
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, Learning, Seen, Suspect, familiar, put_aside, released, see
 from detectors.fingerprint import alike, fingerprint
+from detectors.wording import many, severity_words
 from models.events import EventKind, EventRef, PlacedEvent
 from models.findings import By, Candidate, Finding, NotEvaluable, Unfamiliar, Verdict
 from models.instants import SECOND_US, span_us
@@ -142,7 +143,10 @@ class DeviceEvidence(DetectorEvidence, frozen=True, kw_only=True):
 
 
 class DeviceChange(Detector[DeviceParams, DeviceState]):
-    """Judges the device and network of an event against its session so far, or against the subject's known ones."""
+    """One session that goes on from another device, or a person on a device never seen with them.
+
+    Judges the device and network of an event against its session so far, or against the subject's known ones.
+    """
 
     kind: ClassVar[str] = "device_change"
     Params = DeviceParams
@@ -208,8 +212,11 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         at = f" at {evidence['network']}" if evidence["network"] else ""
         before = ", ".join(evidence["before_devices"]) or "nothing that names a device"
         if evidence["scope"] == "user":
-            return f"{who} used {now}{at} for the first time; known so far: {before}"
-        soon = f"{evidence['seconds_since']:,} seconds after" if evidence["seconds_since"] is not None else "after"
+            lower = severity_words(evidence, {"known_network": "the network is one of the person's own"})
+            return f"{who} used {now}{at} for the first time; known so far: {before}{lower}"
+        soon = (
+            f"{many(evidence['seconds_since'], 'seconds')} after" if evidence["seconds_since"] is not None else "after"
+        )
         where = ", ".join(evidence["before_networks"])
         whose = "" if who == evidence["session"] else f"{who}: "
         return (

@@ -14,8 +14,10 @@ import msgspec
 from pydantic import Field
 
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
-from detectors.fixes import Fix, fix_of, unplaceable
-from models.events import PlacedEvent
+from detectors.familiarity import VOUCHING, put_aside, released
+from detectors.fixes import Fix, Profile, SuspectFix, candidates_of, fix_anywhere, fix_of, unplaceable
+from detectors.wording import many
+from models.events import EventKind, EventRef, PlacedEvent
 from models.findings import By, Candidate, Finding, NearMiss, NotEvaluable, Verdict
 from models.instants import HOUR_US, SECOND_US, instant, span_us
 from models.places import NetworkClass
@@ -72,6 +74,21 @@ class PathParams(DetectorParams):
         max_length=11,
         description="Least radius in km that a network class leaves a place.",
     )
+    familiar_after: Span = Field(
+        timedelta(days=1),
+        ge=timedelta(0),
+        le=timedelta(days=90),
+        description="How long a value must have been seen to be familiar.",
+    )
+    accept_after: Span = Field(
+        timedelta(days=30),
+        gt=timedelta(0),
+        le=timedelta(days=365),
+        description="How long until a flagged value becomes known without anybody vouching for it.",
+    )
+    forget_after: Span = Field(
+        timedelta(days=90), gt=timedelta(0), le=timedelta(days=730), description="Silence after which all is forgotten."
+    )
 
 
 class Stop(msgspec.Struct, array_like=True):
@@ -83,9 +100,11 @@ class Stop(msgspec.Struct, array_like=True):
 
 
 class PathState(DetectorState):
-    """The stops in order, and the length of their legs, the first one's left out."""
+    """The stops in order, with their legs; what is known of the subject; what is kept aside."""
 
     stops: list[Stop] = msgspec.field(default_factory=list)
+    profile: Profile = msgspec.field(default_factory=Profile)
+    aside: list[SuspectFix] = msgspec.field(default_factory=list)
 
 
 class Waypoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +119,10 @@ class Waypoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PathEvidence(DetectorEvidence, frozen=True, kw_only=True):
-    """The path and its limits. `mean_kmh` is None where there is no time to divide by."""
+    """The path and its limits; `missed` names those that it stays under, of `length`, `countries` and `speed`.
+
+    `mean_kmh` is None where there is no time to divide by. `failed` of the stops are failed sign-ins.
+    """
 
     path: tuple[Waypoint, ...]
     minimum_km: float
@@ -111,25 +133,35 @@ class PathEvidence(DetectorEvidence, frozen=True, kw_only=True):
     countries_min: int
     speed_max_kmh: float
     window_seconds: int
+    missed: tuple[str, ...] = ()
+    failed: int = 0
 
 
 class GeoVelocity(Detector[PathParams, PathState]):
-    """Adds up a person's path. Flagged stops stay on it: the alert grows with the path, and the window forgets it."""
+    """Sign-ins under one name along a path too long, through too many countries, too fast for one person.
+
+    Flagged stops stay on the path: the alert grows with it, and the window forgets it. What they show of place,
+    network and device stays aside. A failed sign-in opens no session and teaches nothing of the person: where it
+    counts as a stop it is no candidate, for there is nothing to end.
+    """
 
     kind: ClassVar[str] = "geo_velocity"
     Params = PathParams
     State = PathState
     Evidence = PathEvidence
     subjects: ClassVar[frozenset[By]] = frozenset({"user", "session", "device"})
+    hears: ClassVar[frozenset[EventKind]] = VOUCHING
 
     def __init__(self, params: PathParams, *, near_misses: bool = False) -> None:
         super().__init__(params, near_misses=near_misses)
         self._window_us = span_us(params.window)
+        self._familiar_after_us = span_us(params.familiar_after)
+        self._accept_after_us = span_us(params.accept_after)
 
     @property
     def keep_us(self) -> int:
-        """The window."""
-        return self._window_us
+        """As `forget_after` says, and never less than the window."""
+        return max(self._window_us, span_us(self.params.forget_after))
 
     def judge(self, event: PlacedEvent, state: PathState) -> Verdict:
         """Whether `event` makes the path too long, too wide and too fast."""
@@ -142,55 +174,86 @@ class GeoVelocity(Detector[PathParams, PathState]):
             return None
         fix = fix_of(event, self.params.class_radius_km)
         leg_m = _leg_m(stops[-1].fix, fix)
-        return self._judge_path([*stops, Stop(fix, leg_m, event.at_us)]) if leg_m else None
+        return self._judge_path([*stops, Stop(fix, leg_m, event.at_us)], state.profile) if leg_m else None
 
-    def _judge_path(self, whole: list[Stop]) -> Verdict:
+    def _judge_path(self, whole: list[Stop], profile: Profile) -> Verdict:
         """The part of the path, up to now, that is most over the limits; the longer of equals."""
-        strength, path = max(
-            ((self._strength(whole[start:]), whole[start:]) for start in range(len(whole) - 1)),
-            key=lambda part: part[0],
-        )
+        parts = [whole[start:] for start in range(len(whole) - 1)]
+        strength, start = max((min(self._ratios(part).values()), -start) for start, part in enumerate(parts))
+        path = parts[-start]
         if strength < 1 and not self.near_misses:
             return None
         evidence = self._evidence(path)
         refs = tuple(stop.fix.ref for stop in path[:-1][-REFS_MAX:])
         if strength < 1:
             return NearMiss(evidence=evidence, strength=strength, events=refs)
-        return Finding(evidence=evidence, strength=strength, events=refs, candidates=_candidates(path))
+        return Finding(evidence=evidence, strength=strength, events=refs, candidates=self._candidates(path, profile))
+
+    def _candidates(self, path: list[Stop], profile: Profile) -> tuple[Candidate, ...]:
+        """Every session on the path, once, with what is unfamiliar about it; what has no session is none."""
+        fixes = [stop.fix for stop in path if stop.fix.ref.session and not _failed(stop.fix.ref)]
+        return candidates_of(fixes, profile, self._familiar_after_us)
 
     def learn(self, event: PlacedEvent, state: PathState, *, suspect: bool) -> None:
-        """Add the stop to the path."""
-        if not self._travels(event) or self._unfit(event):
+        """Add the stop to the path; learn place, network and device, also where the place makes no stop."""
+        self.hear(event, state, suspect=suspect)
+        if not self._travels(event):
             return
-        state.stops = self._live(state.stops, event.at_us)
-        if state.stops and event.network and state.stops[-1].fix.network == event.network:
-            state.stops[-1].until_us = event.at_us
+        fit = not self._unfit(event)
+        fix = fix_of(event, self.params.class_radius_km) if fit else fix_anywhere(event)
+        if suspect:
+            put_aside(state.aside, SuspectFix.of_fix(fix))
+        elif not _failed(event):
+            state.profile.learn(fix)
+        if fit:
+            self._add_stop(fix, state)
+
+    def hear(self, event: PlacedEvent, state: PathState, *, suspect: bool) -> None:
+        """Let what `event` vouches for become known."""
+        for one in released(state.aside, event, self._accept_after_us, suspect=suspect):
+            if not _failed(one.fix.ref):
+                state.profile.learn(one.fix, since_us=0)
+
+    def _add_stop(self, fix: Fix, state: PathState) -> None:
+        """Put `fix` at the end of the path; where it may be the last stop, that lasts until now."""
+        at_us = fix.ref.at_us
+        stops = state.stops = self._live(state.stops, at_us)
+        at_last = bool(stops) and fix.network != "" and stops[-1].fix.network == fix.network
+        leg_m = _leg_m(stops[-1].fix, fix) if stops and not at_last else 0
+        if stops and not leg_m:
+            stops[-1].until_us = at_us
             return
-        fix = fix_of(event, self.params.class_radius_km)
-        leg_m = _leg_m(state.stops[-1].fix, fix) if state.stops else 0
-        if state.stops and not leg_m:
-            state.stops[-1].until_us = event.at_us
-            return
-        state.stops.append(Stop(fix, leg_m, event.at_us))
-        if len(state.stops) > STOPS_MAX:
-            del state.stops[0]
+        stops.append(Stop(fix, leg_m, at_us))
+        if len(stops) > STOPS_MAX:
+            del stops[0]
 
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:
-        """How far, through which countries, in what time."""
+        """How far, through which countries, in what time, and which limits that reaches or misses."""
         speed = evidence["mean_kmh"]
         pace = f"{speed:,.0f} km/h on average" if speed is not None else "in no time at all"
         window = span_words(timedelta(seconds=evidence["window_seconds"]))
+        countries = f" ({', '.join(evidence['countries'])})" if evidence["countries"] else ""
+        texts = {
+            "length": f"length {evidence['minimum_km']:,.0f} of {evidence['distance_min_km']:,.0f} km",
+            "countries": f"countries {len(evidence['countries'])} of {evidence['countries_min']}",
+            "speed": f"mean speed {speed or 0:,.0f} of {evidence['speed_max_kmh']:,.0f} km/h",
+        }
+        missed = ", ".join(texts[name] for name in evidence["missed"])
+        stops, failed = len(evidence["path"]), evidence["failed"]
+        what = (
+            "failed sign-ins" if failed == stops else f"sign-ins ({failed} of {stops} failed)" if failed else "sign-ins"
+        )
         return (
-            f"{who} was at {len(evidence['path'])} places in {len(evidence['countries'])} countries"
-            f" ({', '.join(evidence['countries'])}) within {window}, at least {evidence['minimum_km']:,.0f} km apart"
-            f" along the way, {pace} (limits {evidence['distance_min_km']:,.0f} km,"
-            f" {evidence['countries_min']} countries, {evidence['speed_max_kmh']:,.0f} km/h)"
+            f"{who}: {what} at {many(stops, 'places')} in"
+            f" {many(len(evidence['countries']), 'countries')}{countries} within {window}, at least"
+            f" {evidence['minimum_km']:,.0f} km apart along the way, {pace} (alerts from"
+            f" {evidence['distance_min_km']:,.0f} km, {many(evidence['countries_min'], 'countries')} and"
+            f" {evidence['speed_max_kmh']:,.0f} km/h together; {f'missed: {missed}' if missed else 'all reached'})"
         )
 
     def _travels(self, event: PlacedEvent) -> bool:
-        failed = event.outcome == "failure" or event.kind == "login_failed"
-        return event.interactive and (not failed or self.params.failed_may_count)
+        return event.interactive and (not _failed(event) or self.params.failed_may_count)
 
     def _unfit(self, event: PlacedEvent) -> str:
         reason = unplaceable(event, self.params.radius_max_km)
@@ -208,14 +271,18 @@ class GeoVelocity(Detector[PathParams, PathState]):
             gone += 1
         return stops[gone:] if gone else stops
 
-    def _strength(self, path: list[Stop]) -> float:
-        """The least of the three measures over its limit: all three must be reached."""
+    def _ratios(self, path: list[Stop]) -> dict[str, float]:
+        """The three measures over their limits. All must be reached, so the least is the strength."""
         params = self.params
         length_km = _length_km(path)
         countries = len({stop.fix.country for stop in path} - {""})
         reach_km = params.speed_max_kmh * _taken_us(path) / HOUR_US
         over = length_km / reach_km if reach_km * STRENGTH_MAX > length_km else STRENGTH_MAX
-        return min(length_km / params.distance_min_km, countries / params.countries_min, over, STRENGTH_MAX)
+        return {
+            "length": min(length_km / params.distance_min_km, STRENGTH_MAX),
+            "countries": countries / params.countries_min,
+            "speed": over,
+        }
 
     def _evidence(self, path: list[Stop]) -> PathEvidence:
         taken_us, length_km = _taken_us(path), _length_km(path)
@@ -239,7 +306,13 @@ class GeoVelocity(Detector[PathParams, PathState]):
             countries_min=self.params.countries_min,
             speed_max_kmh=self.params.speed_max_kmh,
             window_seconds=self._window_us // SECOND_US,
+            missed=tuple(name for name, ratio in self._ratios(path).items() if ratio < 1),
+            failed=sum(_failed(stop.fix.ref) for stop in path),
         )
+
+
+def _failed(event: PlacedEvent | EventRef) -> bool:
+    return event.outcome == "failure" or event.kind == "login_failed"
 
 
 def _leg_m(origin: Fix, destination: Fix) -> int:
@@ -256,12 +329,3 @@ def _length_km(path: list[Stop]) -> float:
 def _taken_us(path: list[Stop]) -> int:
     """From leaving the first stop to reaching the last."""
     return max(0, path[-1].fix.ref.at_us - path[0].until_us)
-
-
-def _candidates(path: list[Stop]) -> tuple[Candidate, ...]:
-    """Every session on the path, once; a path tells nothing of which of them is the stranger's."""
-    found: dict[str, Candidate] = {}
-    for stop in path:
-        ref = stop.fix.ref
-        found.setdefault(ref.session or ref.id, Candidate(ref.session, ref.id, ref.at_us, ref.ip, stop.fix.device))
-    return tuple(found.values())

@@ -16,6 +16,7 @@ from pydantic import Field
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, put_aside, released
 from detectors.fixes import Fix, Profile, SuspectFix, candidates_of, fix_of, unplaceable
+from detectors.wording import circumstances, severity_words
 from geo.distance import great_circle_km
 from models.events import EventKind, PlacedEvent
 from models.findings import Finding, NearMiss, NotEvaluable, Verdict
@@ -157,7 +158,10 @@ class Spot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TravelEvidence(DetectorEvidence, frozen=True, kw_only=True):
-    """Both ends, the distance, the time, the speed it would take; None where there is no time to divide by."""
+    """Both ends, the distance, the time, the speed it would take; None where there is no time to divide by.
+
+    `raised` names the circumstances that made it a step more severe each.
+    """
 
     origin: Spot
     destination: Spot
@@ -167,6 +171,7 @@ class TravelEvidence(DetectorEvidence, frozen=True, kw_only=True):
     speed_kmh: float | None
     speed_max_kmh: float
     distance_min_km: float
+    raised: tuple[str, ...] = ()
 
 
 class Journey(msgspec.Struct, frozen=True):
@@ -180,11 +185,12 @@ class Journey(msgspec.Struct, frozen=True):
 
 
 class ImpossibleTravel(Detector[TravelParams, TravelState]):
-    """Judges each sign-in against the last few places of the same person.
+    """Sign-ins of one person too far apart for the time between them.
 
-    Only interactive events that did not fail are judged and become anchors (`failed_may_anchor` lets failures in).
-    A flagged one is kept aside. Where the person's history knows the place of the flagged sign-in and not that of the
-    anchor, the anchor loses its standing too: whoever came first is not believed for coming first.
+    Each sign-in is judged against the last few places of the same person. Only interactive events that did not fail
+    are judged and become anchors (`failed_may_anchor` lets failures in). A flagged one is kept aside. Where the
+    person's history knows the place of the flagged sign-in and not that of the anchor, the anchor loses its standing
+    too: whoever came first is not believed for coming first.
     """
 
     kind: ClassVar[str] = "impossible_travel"
@@ -249,7 +255,7 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
 
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:
-        """From where to where, how far at least, in what time, and the speed that would take."""
+        """From where to where, how far at least, in what time, the speed that takes, and what moved its severity."""
         origin, destination = evidence["origin"], evidence["destination"]
         speed, limit = evidence["speed_kmh"], evidence["speed_max_kmh"]
         pace = (
@@ -257,9 +263,12 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
             if speed is not None
             else f"which no speed allows (limit {limit:,.0f} km/h)"
         )
+        near_km = evidence["distance_min_km"]
+        too_near = f"; counts from {near_km:,.0f} km" if evidence["minimum_km"] < near_km else ""
         return (
             f"{who} signed in from {origin['place']} and {_within(evidence['hours'])} from {destination['place']},"
-            f" at least {evidence['minimum_km']:,.0f} km away, {pace}"
+            f" at least {evidence['minimum_km']:,.0f} km away, {pace}{too_near}"
+            f"{severity_words(evidence, circumstances(origin['network_class'], destination['network_class']))}"
         )
 
     def _travels(self, event: PlacedEvent) -> bool:
@@ -316,7 +325,7 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
     def _finding(self, journey: Journey, effects: dict[str, Effect], state: TravelState) -> Finding:
         ends = (journey.origin, journey.destination)
         return Finding(
-            evidence=self._evidence(journey),
+            evidence=self._evidence(journey, tuple(name for name, effect in effects.items() if effect == "raise")),
             key=" - ".join(sorted(end.ref.place for end in ends)),
             strength=journey.strength,
             events=(journey.origin.ref,),
@@ -328,7 +337,7 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
     def _near_miss(self, journey: Journey) -> NearMiss:
         return NearMiss(evidence=self._evidence(journey), strength=journey.strength, events=(journey.origin.ref,))
 
-    def _evidence(self, journey: Journey) -> TravelEvidence:
+    def _evidence(self, journey: Journey, raised: tuple[str, ...] = ()) -> TravelEvidence:
         one, other = journey.origin, journey.destination
         hours = journey.span_us / HOUR_US
         return TravelEvidence(
@@ -340,6 +349,7 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
             speed_kmh=round(journey.minimum_km / hours, 1) if journey.span_us >= SECOND_US else None,
             speed_max_kmh=self.params.speed_max_kmh,
             distance_min_km=self.params.distance_min_km,
+            raised=raised,
         )
 
     def _oust(self, fix: Fix, state: TravelState) -> None:

@@ -18,6 +18,7 @@ from detectors.detector import Detector, DetectorEvidence, DetectorParams, Detec
 from detectors.familiarity import VOUCHING, Suspect, put_aside, released
 from detectors.fields import attributes_of, known_field, reader
 from detectors.windows import Distinct, Sums
+from detectors.wording import many
 from models.events import EventKind, EventRef, PlacedEvent
 from models.findings import By, Finding, NearMiss, Verdict
 from models.instants import DAY_US, SECOND_US, instant, span_us
@@ -168,7 +169,10 @@ class ExportEvidence(DetectorEvidence, frozen=True, kw_only=True):
 
 
 class MassExport(Detector[ExportParams, ExportState]):
-    """Adds up what leaves. Flagged amounts stay in the window, for the alert grows with them, but make no habit.
+    """More data leaving within a span of time than anybody, or than this person, should move.
+
+    Adds up what leaves, against limits for all and against the person's own habit. Flagged amounts stay in the
+    window, for the alert grows with them, but make no habit.
 
     Days are those of UTC. Up to 256 events a window is exact; beyond, it may count too little by what its oldest
     1/64 holds, never too much.
@@ -263,14 +267,16 @@ class MassExport(Detector[ExportParams, ExportState]):
         """What left, in how long, over which limits."""
         objects = "weighted objects" if evidence["weighted"] else "objects"
         texts = {
-            "objects": f"limit {evidence['objects_max']:,} objects" if evidence["objects_max"] else "",
-            "bytes": f"limit {evidence['bytes_max'] / 1e6:,.1f} MB" if evidence["bytes_max"] else "",
-            "resources": f"{evidence['resources']} different, limit {evidence['resources_max']}",
-            "habit_objects": f"usual {evidence['usual_objects'] or 0:,.0f} on {evidence['habit_days']} days",
-            "habit_bytes": f"usual {(evidence['usual_bytes'] or 0) / 1e6:,.1f} MB on {evidence['habit_days']} days",
+            "objects": f"alerts from {many(evidence['objects_max'], 'objects')}" if evidence["objects_max"] else "",
+            "bytes": f"alerts from {evidence['bytes_max'] / 1e6:,.1f} MB" if evidence["bytes_max"] else "",
+            "resources": f"{evidence['resources']} different, alerts from {evidence['resources_max']}",
+            "habit_objects": f"usual {evidence['usual_objects'] or 0:,.0f} on {many(evidence['habit_days'], 'days')}",
+            "habit_bytes": (
+                f"usual {(evidence['usual_bytes'] or 0) / 1e6:,.1f} MB on {many(evidence['habit_days'], 'days')}"
+            ),
         }
         return (
-            f"{who} moved {evidence['objects']:,.0f} {objects}, {evidence['bytes'] / 1e6:,.1f} MB, within"
+            f"{who} moved {many(evidence['objects'], objects)}, {evidence['bytes'] / 1e6:,.1f} MB, within"
             f" {span_words(timedelta(seconds=evidence['window_seconds']))}"
             f" ({'; '.join(texts[name] for name in evidence['over']) or 'within all limits'})"
         )

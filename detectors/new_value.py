@@ -13,6 +13,7 @@ from detectors.detector import Detector, DetectorEvidence, DetectorParams, Detec
 from detectors.familiarity import VOUCHING, Learning, Seen, Suspect, put_aside, released, see
 from detectors.fields import PUBLISHABLE, FieldName, Reader, attributes_of, reader, told
 from detectors.fingerprint import fingerprint
+from detectors.wording import many
 from models.events import EventKind, PlacedEvent
 from models.findings import By, Candidate, Finding, NotEvaluable, Unfamiliar, Verdict
 from models.instants import instant, span_us
@@ -102,7 +103,10 @@ class NewValueEvidence(DetectorEvidence, frozen=True, kw_only=True):
 
 
 class NewValue(Detector[NewValueParams, NewValueState]):
-    """Tells a first-seen value of a subject from what it is used to; a flagged one stays aside until vouched for."""
+    """A value never seen with somebody before: a country, an application, a combination of fields.
+
+    Speaks up once enough was learned of what they are used to; a flagged value stays aside until vouched for.
+    """
 
     kind: ClassVar[str] = "new_value"
     Params = NewValueParams
@@ -180,9 +184,10 @@ class NewValue(Detector[NewValueParams, NewValueState]):
         value = " and ".join(
             f"{name.rpartition('.')[2].replace('_', ' ')} {v}" for name, v in evidence["value"].items()
         )
-        known = ", ".join(evidence["known_values"]) or f"{evidence['known']:,} others"
-        learning = "; still learning" if evidence["learning"] else ""
-        return f"{who}: {value} for the first time in {evidence['learned_events']:,} events; known: {known}{learning}"
+        known = ", ".join(evidence["known_values"]) or many(evidence["known"], "others")
+        learning = "; two steps less severe: still learning what is usual" if evidence["learning"] else ""
+        events = many(evidence["learned_events"], "events")
+        return f"{who}: {value} for the first time in {events}; known: {known}{learning}"
 
     def _knows(self, state: NewValueState, value: str, at_us: int) -> bool:
         known = state.known.get(value)

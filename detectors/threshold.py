@@ -105,7 +105,9 @@ class ThresholdEvidence(DetectorEvidence, frozen=True, kw_only=True):
 
 
 class Threshold(Detector[ThresholdParams, ThresholdState], BucketDetector):
-    """Counts in a sliding window; for `by: tenant`, in closed buckets as long as the window.
+    """Too many of something within a span of time: events, a sum, or different values of a field.
+
+    Counts in a sliding window; for `by: tenant`, in closed buckets as long as the window.
 
     A count is no baseline, so flagged events count like others: the alert grows with the attack. Up to 256 entries a
     window is exact; beyond, it may count too little by what its oldest 1/64 holds, never too much.
@@ -226,13 +228,15 @@ class Threshold(Detector[ThresholdParams, ThresholdState], BucketDetector):
 
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:
-        """How many of what, in how long, against the limit."""
+        """How many of what, in how long, and from how many on that is an alert.
+
+        A rule says its noun in the plural alone, so one of them is written behind it: `failed sign-ins: 1`.
+        """
         told = ", ".join((*evidence["group"].values(), *evidence["values"]))
         span = span_words(timedelta(seconds=evidence["window_seconds"]))
-        return (
-            f"{who}: {evidence['counted']:,} {evidence['noun']}{f' ({told})' if told else ''} within {span}"
-            f" (limit {evidence['at_least']:,})"
-        )
+        counted, noun = evidence["counted"], evidence["noun"]
+        much = f"{noun}: 1" if counted == 1 else f"{counted:,} {noun}"
+        return f"{who}: {much}{f' ({told})' if told else ''} within {span} (alerts from {evidence['at_least']:,})"
 
     def _key(self, event: PlacedEvent) -> str:
         return BETWEEN.join(read(event) for read in self._group)

@@ -63,6 +63,13 @@ def test_is_named_plainly_and_answers_to_something(rule_id: str) -> None:
     assert written.severity in get_args(Severity)
 
 
+def test_mfa_fatigue_says_what_it_cannot_tell() -> None:
+    """It counts refusals; whether an approval followed is for a person to look up, and the rule says so first."""
+    written = rules()["mfa_fatigue"].written
+    assert "cannot tell whether an approval followed" in written.why
+    assert "Look first for" in written.why
+
+
 def test_every_plain_name_is_a_rule() -> None:
     """None of what the pack promises is missing."""
     assert {name for name in PLAIN_NAMES if not any(rule_id.startswith(name) for rule_id in rules())} == set()

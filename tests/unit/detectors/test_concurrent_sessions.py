@@ -168,10 +168,19 @@ def test_flagged_sessions_are_live_all_the_same() -> None:
 
 
 def test_near_misses_say_how_near() -> None:
-    """Two of three."""
-    verdict = feed(concurrent(near_misses=True), [login(n, n) for n in range(2)], kinds=LOGINS)[-1]
-    assert isinstance(verdict, NearMiss)
-    assert verdict.strength == pytest.approx(2 / 3)
+    """Desk and telephone are a quarter of the way to three and three, a third device half; all are under the limit."""
+    pair = [login(n, n) for n in range(2)]
+    third = login(2, 2, city="London", ip=SPOTS[1][1])
+    for events, params, strength in (
+        (pair, {}, 0.25),
+        ([*pair, third], {}, 0.5),
+        (pair, {"at_least": {"sessions": 5}}, 0.25),
+        (pair, {"at_least": {"sessions": 5, "devices": 3}, "needs": "any"}, 0.5),
+        ([login(0, 0, device=""), login(1, 0, device="", session="s1")], {}, 0.0),
+    ):
+        verdict = feed(concurrent(near_misses=True, **params), events, kinds=LOGINS)[-1]
+        assert isinstance(verdict, NearMiss)
+        assert verdict.strength == strength
 
 
 def test_live_sessions_are_bounded() -> None:
@@ -195,5 +204,22 @@ def test_the_sentence_says_it_in_words() -> None:
     found = last([login(n, n) for n in range(3)])
     assert isinstance(found, Finding)
     assert ConcurrentSessions.sentence(msgspec.to_builtins(found.evidence), "Ann") == (
-        "Ann had 3 sessions live at once, on 3 devices, 3 networks, 3 places (limit 3 devices and 3 networks)"
+        "Ann had 3 sessions live at once, on 3 devices, 3 networks, 3 places (alerts from 3 devices and 3 networks)"
+    )
+
+
+def test_the_sentence_says_why_it_is_less_severe() -> None:
+    """Where the person's own devices weigh less, the sentence ends with it; and one place is a place."""
+    days = [
+        e
+        for day in range(3)
+        for n in range(3)
+        for e in (login(day * DAY_US + n * HOUR_US, n), act("logout", day * DAY_US + n * HOUR_US + 1, n))
+    ]
+    found = last([*days, *(login(5 * DAY_US + n, n, place=None) for n in range(3))], nothing_unfamiliar="lower")
+    assert isinstance(found, Finding)
+    told = {**msgspec.to_builtins(found.evidence), "places": 1, "set_aside": list(found.set_aside)}
+    assert ConcurrentSessions.sentence(told, "Ann") == (
+        "Ann had 3 sessions live at once, on 3 devices, 3 networks, 1 place (alerts from 3 devices and 3 networks);"
+        " one step less severe: network and device of each are the person's own"
     )

@@ -224,3 +224,27 @@ def test_the_sentence_says_it_in_words(scope: str, events: list[PlacedEvent], sa
     found = last(events, scope=scope)
     assert isinstance(found, Finding)
     assert DeviceChange.sentence(msgspec.to_builtins(found.evidence), "Ann") == says
+
+
+def test_a_session_that_is_the_subject_is_named_once() -> None:
+    """A role's session has a long name: as the subject it stands in the sentence once, and one second is a second."""
+    arn = "arn:aws:sts::123456789012:assumed-role/records-reader-in-production/i-0dbc24d6fc7b9c2a1"
+    steps = [
+        act(0, session=arn, ip="192.0.2.1", user_agent=AGENT),
+        act(SECOND_US, session=arn, ip="192.168.10.20", user_agent=SDK),
+    ]
+    found = last(steps, scope="session")
+    assert isinstance(found, Finding)
+    evidence = msgspec.to_builtins(found.evidence)
+    assert DeviceChange.sentence(evidence, arn).count(arn) == 1
+    assert DeviceChange.sentence(evidence, "Ann").startswith(f"Ann: session {arn} continued on")
+    assert ", 1 second after" in DeviceChange.sentence(evidence, arn)
+
+
+def test_the_sentence_says_why_it_is_less_severe() -> None:
+    """A new device on a known network weighs one step less, and the sentence ends with that."""
+    found = last([*at_work(), new_phone(ip="192.0.2.1")], scope="user", needs="device")
+    assert isinstance(found, Finding)
+    told = {**msgspec.to_builtins(found.evidence), "set_aside": list(found.set_aside)}
+    said = DeviceChange.sentence(told, "Ann")
+    assert said.endswith("; one step less severe: the network is one of the person's own")

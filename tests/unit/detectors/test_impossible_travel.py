@@ -287,6 +287,49 @@ def test_the_sentence_says_it_in_words() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("circumstance", "says"),
+    [
+        ({"asn": 3269}, "; one step less severe: same network operator at both ends"),
+        ({"network_class": "vpn"}, "; one step less severe: a VPN at one end"),
+        ({"network_class": "tor"}, "; one step more severe: the Tor network at one end"),
+        (
+            {"asn": 3269, "network_class": "mobile"},
+            "; two steps less severe: same network operator at both ends, a mobile network at one end",
+        ),
+        (
+            {"asn": 3269, "network_class": "tor"},
+            (
+                "; one step less severe: same network operator at both ends"
+                "; one step more severe: the Tor network at one end"
+            ),
+        ),
+        ({}, "(limit 900 km/h)"),
+    ],
+)
+def test_the_sentence_says_what_moved_its_severity(circumstance: dict[str, Any], says: str) -> None:
+    """As many steps as the severity moved, each with its reason in plain words; also without the engine's key."""
+    place = msgspec.structs.replace(CITIES["Tokyo"], **circumstance)
+    found = last([login(0, **MILAN), login(30 * MINUTE_US, ip="198.51.100.7", place=place)])
+    assert isinstance(found, Finding)
+    told = {**msgspec.to_builtins(found.evidence), "set_aside": list(found.set_aside)}
+    said = ImpossibleTravel.sentence(told, "Ann")
+    assert said.endswith(says)
+    assert said.count("severe") == len([part for part in says.split(";") if "severe" in part])
+    del told["set_aside"]
+    assert "less severe" not in ImpossibleTravel.sentence(told, "Ann")
+
+
+def test_a_near_miss_too_near_says_so() -> None:
+    """A great speed over a short way is no alert: the sentence names the distance that it takes."""
+    miss = feed(detector(near_misses=True), [login(0, **MILAN), login(1, city="Monza", ip="192.0.2.9")])[-1]
+    assert not isinstance(miss, Finding)
+    short = feed(detector(near_misses=True, distance_min_km=500), [login(0, **MILAN), login(1, city="Rome")])[-1]
+    assert isinstance(short, NearMiss)
+    said = ImpossibleTravel.sentence(msgspec.to_builtins(short.evidence), "Ann")
+    assert said.endswith("; counts from 500 km")
+
+
 @given(st.lists(st.tuples(st.integers(0, 30 * DAY_US), st.sampled_from(sorted(CITIES))), max_size=60))
 def test_fixes_stay_few_and_in_order(stops: list[tuple[int, str]]) -> None:
     """However a person moves, a bounded few fixes are held, in order of time."""

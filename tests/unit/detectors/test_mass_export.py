@@ -206,5 +206,7 @@ def test_the_sentence_says_it_in_words() -> None:
     """What left, in how long, over which limits."""
     verdicts = feed(mass_export(), [*days(10, 5), *exports([1000], SECOND_US, 10 * DAY_US, bytes=43_200_000)])
     assert MassExport.sentence(told(verdicts[-1]), "Ann") == (
-        "Ann moved 1,000 objects, 43.2 MB, within 1 hour (limit 1,000 objects; usual 6 on 10 days)"
+        "Ann moved 1,000 objects, 43.2 MB, within 1 hour (alerts from 1,000 objects; usual 6 on 10 days)"
     )
+    one = feed(mass_export(objects_max=1), exports([1]))[-1]
+    assert MassExport.sentence(told(one), "Ann") == "Ann moved 1 object, 0.0 MB, within 1 hour (alerts from 1 object)"

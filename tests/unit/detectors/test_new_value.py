@@ -163,3 +163,9 @@ def test_the_sentence_says_it_in_words() -> None:
     assert NewValue.sentence(msgspec.to_builtins(last.evidence), "Ann") == (
         "Ann: country JP for the first time in 10 events; known: IT"
     )
+    learning = new_value(while_learning="low")
+    last = feed(learning, [*logins(1), an_event("login", 11 * HOUR_US, city="Tokyo")])[-1]
+    assert isinstance(last, Finding)
+    assert NewValue.sentence(msgspec.to_builtins(last.evidence), "Ann") == (
+        "Ann: country JP for the first time in 1 event; known: IT; two steps less severe: still learning what is usual"
+    )

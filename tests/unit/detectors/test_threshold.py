@@ -175,21 +175,21 @@ def test_reads_the_attributes_that_its_parameters_name() -> None:
 @pytest.mark.parametrize(
     ("params", "event", "says"),
     [
-        ({"at_least": 1}, {}, "Ann: 1 events within 10 minutes (limit 1)"),
+        ({"at_least": 1}, {}, "Ann: events: 1 within 10 minutes (alerts from 1)"),
         (
             {"measure": "distinct", "field": "place.country", "at_least": 1, "noun": "countries"},
             {"city": "Milan"},
-            "Ann: 1 countries (IT) within 10 minutes (limit 1)",
+            "Ann: countries: 1 (IT) within 10 minutes (alerts from 1)",
         ),
         (
             {"measure": "sum", "field": "count", "at_least": 5, "group": ("app",), "noun": "objects"},
             {"count": 1200, "app": "ehr"},
-            "Ann: 1,200 objects (ehr) within 10 minutes (limit 5)",
+            "Ann: 1,200 objects (ehr) within 10 minutes (alerts from 5)",
         ),
     ],
 )
 def test_the_sentence_says_it_in_words(params: dict[str, Any], event: dict[str, Any], says: str) -> None:
-    """How many of what, in how long, against the limit."""
+    """How many of what, in how long, and from how many on; one of them without a false plural."""
     found = feed(threshold(**params), [an_event("login_failed", 0, **event)])[-1]
     assert isinstance(found, Finding)
     assert Threshold.sentence(msgspec.to_builtins(found.evidence), "Ann") == says
