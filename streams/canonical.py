@@ -21,6 +21,8 @@ REMEMBERED_MAX: Final = 250_000
 def user_key(written: str) -> str:
     """The key of a user: blanks around it removed, case folded, composed (NFC), so that `Ann` and `ann` are one.
 
+    A name that somebody types is compared with events by this key. The key of a key is that key.
+
     >>> user_key(" Ann@Clinic.example ")
     'ann@clinic.example'
     """
@@ -134,4 +136,4 @@ def _in_utc(event: SessionEvent, field: str) -> None:
     try:
         force_setattr(event, field, at.astimezone(UTC))
     except OverflowError as error:
-        raise BadRecordError("bad_time", field) from error
+        raise BadRecordError("bad_time", f"`{field}` is outside the years 1 to 9999 in UTC") from error

@@ -19,6 +19,7 @@ import msgspec
 from models.events import EventKind, Outcome, SessionEvent
 from models.places import Place
 from sessionwatch.errors import BadRecordError
+from streams.adapters.faults import misfit, no_json, no_utf8
 from streams.adapters.fields import Path, compiled, find, text, texts
 
 ID_LENGTH_MAX: Final = 512
@@ -160,21 +161,17 @@ class Adapter(ABC):
         try:
             return self._decoder.decode(raw)
         except msgspec.ValidationError as error:
-            raise BadRecordError(*self.misshapen(error)) from error
+            raise BadRecordError(*misfit(error)) from error
         except msgspec.DecodeError as error:
-            raise BadRecordError("invalid_json", str(error)) from error
+            raise BadRecordError("invalid_json", no_json(raw, error)) from error
         except UnicodeDecodeError as error:
-            raise BadRecordError("invalid_utf8", f"at byte {error.start} of a text") from error
+            raise BadRecordError("invalid_utf8", no_utf8(raw)) from error
         except RecursionError as error:
             raise BadRecordError("nested_too_deep") from error
 
     def decode_lines(self, data: bytes) -> list[Any]:
         """All records of a block of lines; raises what the decoder raises when a single one is bad."""
         return self._decoder.decode_lines(data)
-
-    def misshapen(self, error: msgspec.ValidationError) -> tuple[str, str]:
-        """Reason and detail for JSON that is not of `record_type`. The detail must quote nothing of the record."""
-        return ("not_an_object", "") if "Expected `object`" in str(error) else ("invalid_json", str(error))
 
     def view(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """The record as the table's paths see it."""

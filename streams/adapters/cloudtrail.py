@@ -232,7 +232,7 @@ class CloudTrail(Adapter):
             return Dropped(reason)
         name, source = text(record.get("eventName")), text(record.get("eventSource")).partition(".")[0]
         if not name:
-            raise BadRecordError("no_event_name", "eventName")
+            raise BadRecordError("no_event_name", "`eventName` is missing or empty")
         draft = Draft(
             id="",
             at=instant_of(record.get("eventTime") or record.get("@timestamp"), "eventTime"),

@@ -312,7 +312,7 @@ def _code(seen: Mapping[str, Any]) -> str:
         return str(next((code for code in known if code), 0))
     said = text(seen.get("resulttype")).casefold() or text(seen.get("result")).casefold()
     if not said:
-        raise BadRecordError("no_outcome", "status.errorCode and resultType")
+        raise BadRecordError("no_outcome", "neither `status.errorCode` nor `resultType` says how it ended")
     return "0" if said == "success" else "unnamed"
 
 

@@ -127,7 +127,7 @@ def folded(value: Any, depth_max: int = DEPTH_MAX) -> Any:
     if not isinstance(value, _NESTED):
         return value
     if depth_max <= 0:
-        raise BadRecordError("nested_too_deep")
+        raise BadRecordError("nested_too_deep", f"more than {DEPTH_MAX} objects in objects")
     left = depth_max - 1
     if isinstance(value, dict):
         return {
@@ -140,10 +140,10 @@ def instant_of(value: Any, where: str) -> datetime:
     """An aware UTC instant out of ISO 8601 text; without a zone it is UTC. Finer than a microsecond is cut off.
 
     Raises:
-        BadRecordError: `no_time` or `bad_time`, with `where` as the detail.
+        BadRecordError: `no_time` or `bad_time`; the detail names `where`.
     """
     if not isinstance(value, str) or not value.strip():
-        raise BadRecordError("no_time" if value in (None, "") else "bad_time", where)
+        raise BadRecordError("no_time", f"`{where}` is missing") if value in (None, "") else _bad_time(where)
     written = value.strip()
     try:
         at = datetime.fromisoformat(written) if len(written) >= _ISO_LENGTH_MIN else None
@@ -151,7 +151,11 @@ def instant_of(value: Any, where: str) -> datetime:
             return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise BadRecordError("bad_time", where)
+    raise _bad_time(where)
+
+
+def _bad_time(where: str) -> BadRecordError:
+    return BadRecordError("bad_time", f"`{where}` is no instant in ISO 8601")
 
 
 def instant_or_none(value: Any) -> datetime | None:

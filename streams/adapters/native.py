@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
-import msgspec
-
 from models.events import KINDS, SessionEvent
 from streams.adapters.adapter import UNLIKE, Adapter, Dropped, Example, Likeness, Row
 
@@ -63,13 +61,3 @@ class Native(Adapter):
         """Besides the fields, `kind` must be one of ours: `kind` alone is in many formats."""
         alike = super().recognise(record)
         return alike if record.get("kind") in KINDS else UNLIKE
-
-    def misshapen(self, error: msgspec.ValidationError) -> tuple[str, str]:
-        """The place in the record; what stands there is left out."""
-        message = str(error)
-        at = message.rpartition(" - at ")[2].strip("`") if " - at " in message else "$"
-        if "missing required field" in message:
-            return "missing_field", message.split("`")[1]
-        if "unknown field" in message:
-            return "unknown_field", at
-        return ("not_an_object", "") if message.startswith("Expected `object`") and at == "$" else ("bad_field", at)

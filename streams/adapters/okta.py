@@ -253,7 +253,7 @@ class Okta(Adapter):
         seen = self.view(record)
         event_type = text(seen.get("eventtype"))
         if not event_type:
-            raise BadRecordError("no_event_type", "eventType")
+            raise BadRecordError("no_event_type", "`eventType` is missing or empty")
         if any(part in event_type for part in _RATE_LIMIT):
             return Dropped("rate_limit_notice")
         users = _targets(seen, "user")

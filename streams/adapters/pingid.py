@@ -124,7 +124,7 @@ class PingId(Adapter):
         pushed = text(find(record, ("resources", 0, "pingidmsg")))
         message = find(record, ("result", "message"))
         if not (status or pushed):
-            raise BadRecordError("no_outcome", "result.status and resources[0].pingidmsg")
+            raise BadRecordError("no_outcome", "neither `result.status` nor `resources[0].pingidmsg` says how it ended")
         draft.said["action"] = status or "TIMEOUT"
         address = text(find(record, _ADDRESS))
         if status == "POLICY":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.events import SessionEvent
 from models.instants import EPOCH
@@ -37,6 +39,12 @@ def test_names_that_only_look_alike_stay_apart() -> None:
 def test_composed_and_decomposed_names_are_one() -> None:
     """An accent is the same letter however it is encoded."""
     assert user_key("Ren\u00e9") == user_key("Rene\u0301")
+
+
+@given(st.text())
+def test_the_key_of_a_key_is_that_key(written: str) -> None:
+    """What was converted once, or is copied from an alert, names the same person."""
+    assert user_key(user_key(written)) == user_key(written)
 
 
 @pytest.mark.parametrize("nobody", ["unknown", "Not Available", "NULL", "-", "NOT-FOUND", "N/A", "null"])

@@ -176,7 +176,7 @@ def test_one_bad_line_costs_one_record(bad, at, reading, write) -> None:
 
 
 def test_the_reason_says_what_is_wrong(reading, write) -> None:
-    """Reasons are words that can be counted, with the place in the record as detail."""
+    """Reasons are words that can be counted; the detail says which field and what is wrong with it."""
     bad = {
         b"nonsense": "invalid_json",
         b"7": "not_an_object",
@@ -190,7 +190,16 @@ def test_the_reason_says_what_is_wrong(reading, write) -> None:
     got = reading(write("bad.jsonl", b"\n".join([LINES[0], *bad])))
     assert [entry.reason for entry in got.dead] == list(bad.values())
     assert got.accounting.dead_letters == Counter(bad.values())
-    assert got.dead[2].detail == "$.kind"
+    assert [entry.detail for entry in got.dead] == [
+        "invalid character after 4 bytes of the record",
+        "the record is no JSON object",
+        "`kind` is none of the words that may stand there",
+        "`at` is missing",
+        "the record has a field that its format does not know",
+        "a byte that is no UTF-8 after 61 bytes of the record",
+        "the record is no JSON object",
+        "`at` is outside the years 1 to 9999 in UTC",
+    ]
 
 
 @pytest.mark.parametrize("format_", ["okta", "entra", "cloudtrail", "pingid"])
