@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-What = Literal["skipped", "cut_short", "damaged", "empty"]
+What = Literal["skipped", "cut_short", "damaged", "empty", "misread"]
+"""What is wrong with a whole file; see `Remark`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,8 @@ class Remark:
     """Something about a whole file that a person should know.
 
     skipped: foreign, unreadable or too large, nothing of it was read. cut_short, damaged: it ends too early, or cannot
-    be unpacked further; `records` were read until then. empty: no records stand in it.
+    be unpacked further; `records` were read until then. empty: no records stand in it. misread: it was
+    read as the format that the user told, and no record fits that.
     """
 
     file: str
@@ -26,6 +28,15 @@ class Remark:
         """One line for a person."""
         until = f" after {self.records:,} records" if self.what in {"cut_short", "damaged"} else ""
         return f"{self.file}: {self.what.replace('_', ' ')}{until}" + (f" ({self.why})" if self.why else "")
+
+
+def what_of(fault: str) -> What:
+    """What a fault of a file's bytes makes of the file.
+
+    >>> what_of("damaged: the gzip data cannot be unpacked further")
+    'damaged'
+    """
+    return "damaged" if fault.startswith("damaged") else "cut_short"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
@@ -14,21 +13,17 @@ import pydantic
 
 from models.events import SessionEvent
 from sessionwatch.errors import BadRecordError, InputError
-from streams.accounting import Accounting, RecognisedFile, Remark, What
-from streams.adapters import adapter, adapters
-from streams.adapters.adapter import Adapter, Dropped
+from streams.accounting import Accounting, Remark, What, what_of
+from streams.adapters.adapter import Dropped
 from streams.canonical import Canonical
 from streams.deadletter import DeadLetter
-from streams.recognition import recognise
 from streams.sources.compression import ByteStream
-from streams.sources.containers import Beginning, Container, DocumentTooLargeError, beginning_of, records_of
+from streams.sources.containers import DocumentTooLargeError, records_of
 from streams.sources.documents import DOCUMENT_BYTES_MAX
-from streams.sources.paths import InputFile, input_files
 from streams.sources.records import RECORD_BYTES_MAX, LineBlock, RawRecord
+from streams.survey import Feed, survey
 
-HEAD_BYTES_MIN: Final = 128 * 1024
-"""The beginning of a file that its format is told from; longer only where no whole record stands in it."""
-
+TOO_LARGE: Final = "record_too_large"
 RECORDS_TOGETHER: Final = 400
 
 CUT_SHORT: Final = "cut_short"
@@ -59,19 +54,6 @@ class ReadSettings(pydantic.BaseModel):
     document_bytes_max: int = pydantic.Field(DOCUMENT_BYTES_MAX, ge=1024)
 
 
-@dataclass(slots=True)
-class Feed:
-    """A file that will be read: its container, its format and why. `stream` is open where it can be read only once."""
-
-    file: InputFile
-    container: Container
-    adapter: Adapter
-    why: str
-    stream: ByteStream | None = None
-    begun: Sequence[bytes] = ()
-    rest: Iterable[bytes] = ()
-
-
 def read(
     paths: Iterable[str | Path],
     settings: ReadSettings | None = None,
@@ -88,7 +70,7 @@ def read(
     early is remarked there with what was read until then. `stop` is asked after every block; true ends the reading.
 
     Raises:
-        InputError: a PATH names nothing, or a single file cannot be read or is of no known format.
+        InputError: a PATH names nothing, a named file cannot be read or is of no known format, or all are empty.
         AmbiguousFormatError: a file fits several formats.
         UsageError: there is no such format.
     """
@@ -109,89 +91,9 @@ def read_blocks(
     """As `read`, in lists of events as they were decoded; sums are exact whenever a list has been given."""
     settings = settings or ReadSettings()
     accounting = Accounting() if accounting is None else accounting
-    feeds = survey(paths, settings, accounting)
+    feeds = survey(paths, settings.format, settings.record_bytes_max, accounting)
     reader = _Reader(settings, accounting, dead_letter or DeadLetter(), progress, stop)
     return reader.events(feeds)
-
-
-def survey(paths: Iterable[str | Path], settings: ReadSettings, accounting: Accounting) -> list[Feed]:
-    """What will be read, and as what; remarks on what will not.
-
-    Raises:
-        InputError, AmbiguousFormatError, UsageError: as `read`.
-    """
-    chosen = None if settings.format == "auto" else adapter(settings.format)
-    files = input_files(paths)
-    feeds = [feed for file in files if (feed := _surveyed(file, chosen, settings, accounting)) is not None]
-    if not feeds and all(remark.what == "skipped" for remark in accounting.remarks):
-        told = "; ".join(map(str, accounting.remarks[:3]))
-        raise InputError(f"no file of a known format: {told}. Known: {', '.join(adapters())}")
-    accounting.recognised += [RecognisedFile(feed.file.path, feed.adapter.name, feed.why) for feed in feeds]
-    return feeds
-
-
-def _surveyed(file: InputFile, chosen: Adapter | None, settings: ReadSettings, accounting: Accounting) -> Feed | None:
-    """The feed of one file, or None with a remark."""
-    try:
-        stream = ByteStream(file)
-    except InputError as error:
-        if file.named:
-            raise
-        accounting.remarks.append(Remark(file.path, "skipped", str(error).partition(": ")[2]))
-        return None
-    once = file.size_bytes is None
-    try:
-        chunks = stream.chunks()
-        begun, beginning = _begun(chunks, settings.record_bytes_max)
-        feed = _fed(file, beginning, chosen)
-    finally:
-        if not once:
-            stream.close()
-    if isinstance(feed, Feed):
-        if once:
-            feed.stream, feed.begun, feed.rest = stream, begun, chunks
-        return feed
-    stream.close()
-    if feed.what == "skipped" and file.named:
-        why = stream.fault or f"of no known format: {feed.why}. Known: {', '.join(adapters())}"
-        raise InputError(f"{feed.file}: {why}")
-    if stream.fault:
-        feed = Remark(feed.file, _what(stream.fault), stream.fault)
-    accounting.remarks.append(feed)
-    return None
-
-
-def _what(fault: str) -> What:
-    return "damaged" if fault.startswith("damaged") else "cut_short"
-
-
-def _begun(chunks: Iterator[bytes], record_bytes_max: int) -> tuple[list[bytes], Beginning]:
-    """The first chunks of a file, as many as it takes to see a record in them, and what they show."""
-    begun: list[bytes] = []
-    size = 0
-    while True:
-        more = next(chunks, None)
-        if more is not None:
-            begun.append(more)
-            size += len(more)
-        if more is None or size >= HEAD_BYTES_MIN:
-            beginning = beginning_of(b"".join(begun), whole=more is None)
-            if more is None or beginning.records or size > record_bytes_max + HEAD_BYTES_MIN:
-                return begun, beginning
-
-
-def _fed(file: InputFile, beginning: Beginning, chosen: Adapter | None) -> Feed | Remark:
-    if beginning.blank:
-        return Remark(file.path, "empty")
-    if beginning.container is None:
-        return Remark(file.path, "skipped", beginning.why)
-    if chosen is not None:
-        return Feed(file, beginning.container, chosen, "as told")
-    recognition = recognise(beginning.records, adapters().values(), file.path)
-    if recognition is None:
-        fields = ", ".join(sorted(beginning.records[0])[:6]) if beginning.records else "no objects"
-        return Remark(file.path, "skipped", f"JSON of no known format, with the fields {fields}")
-    return Feed(file, beginning.container, adapters()[recognition.format], str(recognition))
 
 
 class _Reader:
@@ -226,7 +128,7 @@ class _Reader:
                     return
 
     def _feed(self, feed: Feed) -> Iterator[list[SessionEvent]]:
-        before = self._accounting.records_read - self._accounting.dead_letters[CUT_SHORT]
+        read, dead = self._accounting.records_read, self._accounting.dead_letter
         fragments = self._accounting.dead_letters[CUT_SHORT]
         try:
             stream = feed.stream or ByteStream(feed.file)
@@ -254,11 +156,22 @@ class _Reader:
             self._remark(feed, "skipped", f"a JSON document of more than {limit_mib} MiB; give JSON Lines instead", 0)
         finally:
             stream.close()
-        whole = self._accounting.records_read - self._accounting.dead_letters[CUT_SHORT] - before
-        if stream.fault:
-            self._remark(feed, _what(stream.fault), stream.fault, whole)
-        elif self._accounting.dead_letters[CUT_SHORT] > fragments:
-            self._remark(feed, "cut_short", "the JSON document has no end", whole)
+        self._ended(feed, stream.fault, read, dead, fragments)
+
+    def _ended(self, feed: Feed, fault: str, read: int, dead: int, fragments: int) -> None:
+        """Remark on what is wrong with a whole file; `read`, `dead` and `fragments` are the sums from before it."""
+        accounting = self._accounting
+        read, dead = accounting.records_read - read, accounting.dead_letter - dead
+        fragments = accounting.dead_letters[CUT_SHORT] - fragments
+        if fault:
+            self._remark(feed, what_of(fault), fault, read - fragments)
+        elif fragments:
+            self._remark(feed, "cut_short", "the JSON document has no end", read - fragments)
+        if feed.told and 0 < read == dead:
+            alike = f"; they look like {' or '.join(feed.alike) or 'no known format'}"
+            if feed.name in feed.alike:
+                alike = ", though they look like it; the dead letter says why"
+            self._remark(feed, "misread", f"no record fits {feed.name}{alike}", read)
 
     def _told(self, bytes_done: int) -> None:
         self._bytes_done = bytes_done
@@ -290,8 +203,8 @@ class _Reader:
         """Events that were decoded as they are: all at once, since there is nothing to map."""
         accounting = self._accounting
         accounting.records_read += len(events)
-        accounting.formats[feed.adapter.name] += len(events)
-        bad = self._canonical.make_all(events, feed.adapter.name)
+        accounting.formats[feed.name] += len(events)
+        bad = self._canonical.make_all(events, feed.name)
         for index, fault in reversed(bad):
             self._bury(feed, next(itertools.islice(block.records(), index, None)), fault)
             del events[index]
@@ -303,7 +216,7 @@ class _Reader:
     def _decoded(self, feed: Feed, block: LineBlock, records: list[Any], events: list[SessionEvent]) -> None:
         accounting = self._accounting
         accounting.records_read += len(records)
-        accounting.formats[feed.adapter.name] += len(records)
+        accounting.formats[feed.name] += len(records)
         for index, record in enumerate(records):
             try:
                 self._adapted(feed, record, events)
@@ -313,9 +226,10 @@ class _Reader:
 
     def _record(self, feed: Feed, record: RawRecord, events: list[SessionEvent]) -> None:
         self._accounting.records_read += 1
-        self._accounting.formats[feed.adapter.name] += 1
+        self._accounting.formats[feed.name] += 1
         if record.fault:
-            self._bury(feed, record, BadRecordError(record.fault))
+            limit = f"more than {self._settings.record_bytes_max:,} bytes" if record.fault == TOO_LARGE else ""
+            self._bury(feed, record, BadRecordError(record.fault, limit))
             return
         try:
             self._adapted(feed, feed.adapter.decode(record.raw), events)
@@ -328,7 +242,7 @@ class _Reader:
         Raises:
             BadRecordError: it cannot be read. Nothing was counted then.
         """
-        name = feed.adapter.name
+        name = feed.name
         try:
             made = feed.adapter.adapt(record)
         except _ADAPTER_FAULTS as error:
@@ -350,4 +264,4 @@ class _Reader:
             # What is left of the last line of a file whose packing ends early.
             fault = BadRecordError(CUT_SHORT, fault.detail)
         self._accounting.dead_letters[fault.reason] += 1
-        self._dead_letter.add(feed.file.path, record, feed.adapter.name, fault)
+        self._dead_letter.add(feed.file.path, record, feed.name, fault)

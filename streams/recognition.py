@@ -34,29 +34,47 @@ class Recognition(msgspec.Struct, frozen=True):
         return f"{self.alike} of the first {self.seen} records {self.why.replace('has ', 'have ', 1)}"
 
 
+class _Scores:
+    """How many records look like each format, and by which fields."""
+
+    def __init__(self, records: Sequence[Mapping[str, Any]], formats: Iterable[Adapter]) -> None:
+        self.records = len(records)
+        self.alike: Counter[str] = Counter()
+        self.reasons: dict[str, Counter[str]] = {}
+        scores: dict[str, float] = {}
+        for adapter in formats:
+            for record in records:
+                likeness = adapter.recognise(record)
+                if likeness.score > 0:
+                    scores[adapter.name] = scores.get(adapter.name, 0.0) + likeness.score
+                    self.alike[adapter.name] += 1
+                    self.reasons.setdefault(adapter.name, Counter())[likeness.why] += 1
+        self.ranked = sorted(scores.items(), key=lambda item: -item[1])
+
+    def likely(self) -> list[tuple[str, float]]:
+        """The formats that enough of the records look like, best first."""
+        return [(name, score) for name, score in self.ranked if score >= SHARE_MIN * self.records]
+
+
+def lookalikes(records: Sequence[Mapping[str, Any]], formats: Iterable[Adapter]) -> tuple[str, ...]:
+    """The names of the formats that most of `records` look like, best first; for telling, not for choosing."""
+    return tuple(name for name, _ in _Scores(records, formats).likely())
+
+
 def recognise(records: Sequence[Mapping[str, Any]], formats: Iterable[Adapter], file: str = "") -> Recognition | None:
     """The format that most of `records` look like; None where they look like none.
 
     Raises:
         AmbiguousFormatError: they look like several.
     """
-    scores: Counter[str] = Counter()
-    alike: Counter[str] = Counter()
-    reasons: dict[str, Counter[str]] = {}
-    for adapter in formats:
-        for record in records:
-            likeness = adapter.recognise(record)
-            if likeness.score > 0:
-                scores[adapter.name] += likeness.score  # type: ignore[assignment]  # a Counter sums fractions too
-                alike[adapter.name] += 1
-                reasons.setdefault(adapter.name, Counter())[likeness.why] += 1
-    ranked = scores.most_common()
-    if not ranked or ranked[0][1] < SHARE_MIN * len(records):
+    scores = _Scores(records, formats)
+    if not scores.likely():
         return None
-    best, score = ranked[0]
-    rivals = [name for name, rival in ranked if score < LEAD_MIN * rival]
+    best, score = scores.ranked[0]
+    alike = scores.alike
+    rivals = [name for name, rival in scores.ranked if score < LEAD_MIN * rival]
     if len(rivals) > 1:
         told = ", ".join(f"{name} ({alike[name]} of {len(records)})" for name in sorted(rivals))
         where = file or "the input"
         raise AmbiguousFormatError(f"{where}: the first records fit several formats: {told}. Name one with --format")
-    return Recognition(best, alike[best], len(records), reasons[best].most_common(1)[0][0])
+    return Recognition(best, alike[best], len(records), scores.reasons[best].most_common(1)[0][0])

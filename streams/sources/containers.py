@@ -8,8 +8,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from streams.sources.documents import document_records, held_in
-from streams.sources.records import BOM, LineBlock, RawRecord, line_blocks
+from streams.sources.documents import document_records, held_in, is_closed
+from streams.sources.records import BOM, RECORD_BYTES_MAX, LineBlock, RawRecord, line_blocks
 
 Container = Literal["lines", "envelopes", "document"]
 
@@ -31,8 +31,10 @@ class Beginning(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-def beginning_of(head: bytes, *, whole: bool) -> Beginning:
+def beginning_of(head: bytes, *, whole: bool, record_bytes_max: int = RECORD_BYTES_MAX) -> Beginning:
     r"""Tell the container from `head`, the first bytes of a file, unpacked; `whole`: there are no more.
+
+    Records longer than `record_bytes_max` are looked past, as they will not be read.
 
     >>> beginning_of(b'{"id": 1}\n{"id": 2}\n', whole=True).container
     'lines'
@@ -45,18 +47,20 @@ def beginning_of(head: bytes, *, whole: bool) -> Beginning:
         return Beginning("lines", blank=True)
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return Beginning(None, why="text in UTF-16; save it as UTF-8")
-    if start == b"[":
-        return _document(data, whole=whole)
     lines = [line for line in data.split(b"\n")[: None if whole else -1] if line.strip()]
-    values = [_decoded(line) for line in itertools.islice(lines, SAMPLE_RECORDS)]
-    objects = [value for value in values if isinstance(value, dict)]
-    if values and isinstance(values[0], dict):
-        return _lines(lines, objects)
-    if start == b"{":
-        document = _document(data, whole=whole)
-        if document.container and not (len(objects) >= _LINES_SURE and len(objects) > len(document.records)):
+    lines = [line for line in lines if len(line) < record_bytes_max]
+    if lines and _object(lines[0]) is not None:
+        return _lines(lines)
+    whole_lines = sum(_object(line) is not None for line in lines)
+    if start in {b"{", b"["}:
+        document = _document(data, record_bytes_max, whole=whole)
+        more_in_lines = whole_lines >= _LINES_SURE and whole_lines > len(document.records)
+        # A bad first line makes no document of lines: where each record of a document has lines of its own, others,
+        # with the commas between them, are as many.
+        in_lines = whole_lines and (is_closed(lines[0]) or 2 * whole_lines > len(lines))
+        if document.container and not (more_in_lines or in_lines):
             return document
-    return _lines(lines, objects) if objects else Beginning(None, why=_foreign(data))
+    return _lines(lines) if whole_lines else Beginning(None, why=_foreign(data))
 
 
 def records_of(
@@ -109,21 +113,31 @@ def _opened(envelope: RawRecord) -> Iterator[RawRecord]:
         start += len(raw)
 
 
-def _decoded(raw: bytes | msgspec.Raw) -> Any:
+def _decoded(raw: bytes) -> Any:
     try:
         return msgspec.json.decode(raw)
     except _FAULTS:
         return None
 
 
-def _lines(lines: list[bytes], objects: list[dict[str, Any]]) -> Beginning:
-    enclosed = [held for line in lines[:SAMPLE_RECORDS] if (held := _enclosed(line)) is not None]
-    inside = [record for held in enclosed for raw in held if isinstance(record := _decoded(raw), dict)]
-    if inside:
-        return Beginning("envelopes", inside[:SAMPLE_RECORDS])
+def _object(raw: bytes) -> dict[str, Any] | None:
+    # Most lines of foreign text are told by their ends, which costs less than the decoder's complaints.
+    bare = raw.strip()
+    value = _decoded(bare) if bare[:1] == b"{" and bare[-1:] == b"}" else None
+    return value if isinstance(value, dict) else None
+
+
+def _first(values: Iterable[dict[str, Any] | None]) -> list[dict[str, Any]]:
+    return list(itertools.islice((value for value in values if value is not None), SAMPLE_RECORDS))
+
+
+def _lines(lines: list[bytes]) -> Beginning:
+    enclosed = [held for line in lines if (held := _enclosed(line)) is not None]
+    if records := _first(_object(bytes(raw)) for held in enclosed for raw in held):
+        return Beginning("envelopes", records)
     if enclosed and not any(enclosed) and len(enclosed) == len(lines):
         return Beginning("envelopes", blank=True)
-    return Beginning("lines", objects)
+    return Beginning("lines", _first(map(_object, lines)))
 
 
 def _enclosed(line: bytes) -> list[msgspec.Raw] | None:
@@ -133,17 +147,19 @@ def _enclosed(line: bytes) -> list[msgspec.Raw] | None:
         return None
 
 
-def _document(data: bytes, *, whole: bool) -> Beginning:
+def _document(data: bytes, record_bytes_max: int, *, whole: bool) -> Beginning:
     records: list[dict[str, Any]] = []
     faults = 0
-    for found in itertools.islice(document_records(data), SAMPLE_RECORDS + 1):
-        value = None if found.fault else _decoded(found.raw)
-        if isinstance(value, dict):
+    for found in document_records(data, record_bytes_max):
+        value = None if found.fault else _object(found.raw)
+        if value is not None:
             records.append(value)
         else:
             faults += 1
+        if len(records) == SAMPLE_RECORDS:
+            break
     if records:
-        return Beginning("document", records[:SAMPLE_RECORDS])
+        return Beginning("document", records)
     if whole and not faults:
         return Beginning("document", blank=True)
     return Beginning(None, why=_foreign(data))

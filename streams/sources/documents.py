@@ -126,7 +126,10 @@ def _value(data: bytes, begin: int, end: int) -> Iterator[_Found]:
     try:
         held = held_in(value)
     except _DECODE_FAULTS:
-        yield from _broken(data[:end], begin)
+        if _array_start(value, 0) is None:
+            yield value, begin, ""  # it has its end, so that the decoder of records says what is wrong
+        else:
+            yield from _broken(data[:end], begin)
         return
     yield from _positioned(data, begin, end, held)
 
@@ -152,6 +155,23 @@ def _broken(data: bytes, start: int) -> Iterator[_Found]:
     rest = data[tail:].strip(b" \t\r\n,")
     if rest:
         yield rest, data.index(rest, tail), "cut_short"
+
+
+def is_closed(line: bytes) -> bool:
+    """Whether `line` is one value from bracket to bracket, whatever is wrong inside it.
+
+    >>> is_closed(b'{"count": 1e999}'), is_closed(b'{"Records": [')
+    (True, False)
+    """
+    depth = 0
+    for token in _TOKENS.finditer(line):
+        mark = token[0]
+        if mark == b'"':
+            return False
+        depth += (mark in _OPEN) - (mark in _CLOSE)
+        if depth <= 0:
+            return mark in _CLOSE and not line[token.end() :].strip()
+    return False
 
 
 def _array_start(data: bytes, start: int) -> int | None:

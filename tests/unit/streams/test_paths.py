@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,14 +17,63 @@ LINES = [b'{"id":"e%d","at":"2026-03-02T09:00:00Z","kind":"login","user":"ann"}'
 IDS = [f"e{n}" for n in range(1000)]
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"\n \n", b"\xef\xbb\xbf", b"[]", b'{"Records": []}', b'{"records":[]}\n{"records":[]}']
-)
-def test_an_empty_file_is_no_error(content, reading, write) -> None:
-    """Nothing in a file is nothing read, and is said."""
-    got = reading(write("empty.json", content))
-    assert got.accounting.records_read == 0
-    assert got.remarks == [("empty.json", "empty", 0)]
+NOTHING = [b"", b"\n \n", b"\xef\xbb\xbf", b"[]", b'{"Records": []}', b'{"records":[]}\n{"records":[]}']
+
+
+@pytest.mark.parametrize("content", NOTHING)
+@pytest.mark.parametrize("format_", ["auto", "okta"])
+def test_an_empty_file_alone_is_an_error(content, format_, reading, write) -> None:
+    """Nothing at all was read: that must not look like a quiet day."""
+    file = write("empty.json", content)
+    with pytest.raises(InputError, match=r"empty.json is empty: no record was read$"):
+        reading(file, format=format_)
+
+
+@pytest.mark.parametrize("content", NOTHING)
+def test_an_empty_file_among_others_is_said(content, reading, write) -> None:
+    """A day without records beside others is normal, and is remarked, in whatever way both are named."""
+    empty, full = write("logs/empty.json", content), write("logs/full.json", LINES[0])
+    for paths in ([empty, full], [empty.parent]):
+        got = reading(*paths)
+        assert got.ids == ["e0"]
+        assert got.remarks == [("empty.json", "empty", 0)]
+
+
+def test_an_empty_standard_input_is_an_error(reading, monkeypatch) -> None:
+    """A command in front of the pipe that failed does not look like a quiet day either."""
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"")))
+    with pytest.raises(InputError, match=r"^standard input is empty: no record was read$"):
+        reading("-")
+
+
+def test_nothing_but_empty_files_is_an_error(reading, write) -> None:
+    """All of them are told, one a line."""
+    files = [write(f"logs/{n}.json", b"") for n in range(2)]
+    for paths in (files, [files[0].parent]):
+        with pytest.raises(InputError) as told:
+            reading(*paths)
+        first, *each = str(told.value).splitlines()
+        assert first == "2 files, and no record was read:"
+        assert [line.strip() for line in each] == [f"{file} is empty: no record was read" for file in files]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_unknown_files_are_told_one_a_line(named, reading, write) -> None:
+    """Each with what is wrong, the first five of them, then how many more there are and which formats are known."""
+    files = [write(f"logs/{n:02d}.txt", b"hello\n") for n in range(21)] + [write("logs/21.txt", b"")]
+    with pytest.raises(InputError) as told:
+        reading(*(files[:21] if named else [files[0].parent]))
+    first, *each, more, known = str(told.value).splitlines()
+    assert first == ("21 files cannot be read:" if named else "22 files, and no log:")
+    assert each == [f"  {file}: of no known format: text without JSON records" for file in files[:5]]
+    assert more == ("  and 16 more" if named else "  and 17 more")
+    assert known == "Known: cloudtrail, entra, native, okta, pingid"
+
+
+def test_an_unknown_file_named_beside_a_good_one_is_an_error(reading, write) -> None:
+    """Whoever names a file means it."""
+    with pytest.raises(InputError, match=r"^\S*notes.txt: of no known format: text without JSON records. Known: "):
+        reading(write("a.jsonl", LINES[0]), write("notes.txt", b"hello"))
 
 
 def test_foreign_files_in_a_folder_are_named_and_skipped(reading, write) -> None:

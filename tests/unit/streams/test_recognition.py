@@ -9,7 +9,8 @@ import pytest
 from sessionwatch.errors import AmbiguousFormatError, InputError, UsageError
 from streams.accounting import Accounting
 from streams.adapters import adapters
-from streams.reading import ReadSettings, survey
+from streams.sources.records import RECORD_BYTES_MAX
+from streams.survey import survey
 
 
 def lines(name: str, count: int = 1) -> list[bytes]:
@@ -22,7 +23,7 @@ def test_a_format_is_recognised_and_says_why(name, write) -> None:
     """`auto` finds the format, and tells by which fields, of how many records."""
     accounting = Accounting()
     file = write("a.jsonl", b"\n".join(lines(name, 3)))
-    (feed,) = survey([file], ReadSettings(), accounting)
+    (feed,) = survey([file], "auto", RECORD_BYTES_MAX, accounting)
     assert feed.adapter.name == name
     assert feed.why.startswith("3 of the first 3 records have ")
     assert [(each.file, each.format, each.why) for each in accounting.recognised] == [(str(file), name, feed.why)]

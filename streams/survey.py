@@ -1,0 +1,197 @@
+"""The look at every PATH before anything is read: what each file is, what it will be read as, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sessionwatch.errors import AmbiguousFormatError, InputError
+from streams.accounting import Accounting, RecognisedFile, Remark, what_of
+from streams.adapters import adapter, adapters
+from streams.adapters.adapter import Adapter
+from streams.recognition import lookalikes, recognise
+from streams.sources.compression import ByteStream
+from streams.sources.containers import Beginning, Container, beginning_of
+from streams.sources.paths import STDIN, InputFile, input_files
+
+HEAD_BYTES_MIN: Final = 128 * 1024
+"""The beginning of a file that its format is told from; longer only where no whole record stands in it."""
+HEAD_BYTES_MAX: Final = 16 * 1024 * 1024
+"""How far a file is looked into where it begins with a line or a record that is too long to be read."""
+FILES_TOLD_MAX: Final = 5
+"""Files that one message names, each on its line; of more, it says how many."""
+
+_FOREIGN: Final = "of no known format"
+_JSON_BEGINS: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"')
+
+
+@dataclass(slots=True)
+class Feed:
+    """A file that will be read: its container, its format and why. `stream` is open where it can be read only once.
+
+    `told`: the user said the format; then `alike` has the formats that the first records look like.
+    """
+
+    file: InputFile
+    container: Container
+    adapter: Adapter
+    why: str
+    told: bool = False
+    alike: Sequence[str] = ()
+    stream: ByteStream | None = None
+    begun: Sequence[bytes] = ()
+    rest: Iterable[bytes] = ()
+
+    @property
+    def name(self) -> str:
+        """The format's name."""
+        return self.adapter.name
+
+
+def survey(paths: Iterable[str | Path], format_name: str, record_bytes_max: int, accounting: Accounting) -> list[Feed]:
+    """What will be read, and as what; remarks on what will not.
+
+    Raises:
+        InputError: a PATH names nothing, a named file cannot be read or is of no known format, or all are empty.
+        AmbiguousFormatError: a file fits several formats.
+        UsageError: there is no such format.
+    """
+    chosen = None if format_name == "auto" else adapter(format_name)
+    feeds: list[Feed] = []
+    refused: list[str] = []
+    for file in input_files(paths):
+        try:
+            feed = _surveyed(file, chosen, record_bytes_max, accounting)
+        except AmbiguousFormatError:
+            raise
+        except InputError as error:
+            refused.append(str(error))
+            continue
+        feeds += [] if feed is None else [feed]
+    if refused:
+        raise InputError(_listed(refused, "files cannot be read"))
+    if not feeds:
+        _nothing_to_read(accounting.remarks)
+    accounting.recognised += [RecognisedFile(feed.file.path, feed.name, feed.why) for feed in feeds]
+    return feeds
+
+
+def _nothing_to_read(remarks: Sequence[Remark]) -> None:
+    """Refuse files that hold nothing; those that end too early, or are damaged, are no usage error.
+
+    Raises:
+        InputError: there is nothing else.
+    """
+    if all(remark.what == "empty" for remark in remarks):
+        told = [f"{_called(remark.file)} is empty: no record was read" for remark in remarks]
+        raise InputError(_listed(told, "files, and no record was read"))
+    if all(remark.what in {"empty", "skipped"} for remark in remarks):
+        told = [f"{remark.file}: {_unread(remark)}" for remark in remarks]
+        raise InputError(_listed(told, "files, and no log"))
+
+
+def _listed(messages: Sequence[str], what: str) -> str:
+    """One message as it is; several one a line, and how many more there are. Then the known formats, if it is that."""
+    known = f"Known: {', '.join(adapters())}" if any(f": {_FOREIGN}" in message for message in messages) else ""
+    if len(messages) == 1:
+        return f"{messages[0]}. {known}" if known else messages[0]
+    more = len(messages) - FILES_TOLD_MAX
+    shown = [*messages[:FILES_TOLD_MAX], *([f"and {more:,} more"] if more > 0 else [])]
+    return "\n  ".join([f"{len(messages):,} {what}:", *shown]) + (f"\n{known}" if known else "")
+
+
+def _unread(remark: Remark) -> str:
+    if remark.what == "empty":
+        return "empty"
+    return remark.why if remark.why.startswith("cannot be read") else f"{_FOREIGN}: {remark.why}"
+
+
+def _called(path: str) -> str:
+    return "standard input" if path == STDIN else path
+
+
+def _surveyed(file: InputFile, chosen: Adapter | None, record_bytes_max: int, accounting: Accounting) -> Feed | None:
+    """The feed of one file, or None with a remark."""
+    try:
+        stream = ByteStream(file)
+    except InputError as error:
+        if file.named:
+            raise
+        accounting.remarks.append(Remark(file.path, "skipped", str(error).partition(": ")[2]))
+        return None
+    once = file.size_bytes is None
+    try:
+        chunks = stream.chunks()
+        begun, beginning = _begun(chunks, record_bytes_max)
+        feed = _fed(file, beginning, chosen)
+    finally:
+        if not once:
+            stream.close()
+    if isinstance(feed, Feed):
+        if once:
+            feed.stream, feed.begun, feed.rest = stream, begun, chunks
+        return feed
+    stream.close()
+    if feed.what == "skipped" and file.named:
+        why = stream.fault or f"{_FOREIGN}: {feed.why}"
+        raise InputError(f"{feed.file}: {why}")
+    if stream.fault:
+        feed = Remark(feed.file, what_of(stream.fault), stream.fault)
+    accounting.remarks.append(feed)
+    return None
+
+
+def _begun(chunks: Iterator[bytes], record_bytes_max: int) -> tuple[list[bytes], Beginning]:
+    """The first chunks of a file, as many as it takes to see a record in them, and what they show.
+
+    Where the first line, or the first record of a document, is longer than a record may be, what follows it counts.
+    """
+    begun: list[bytes] = []
+    size, look_at = 0, HEAD_BYTES_MIN
+    while True:
+        more = next(chunks, None)
+        if more is not None:
+            begun.append(more)
+            size += len(more)
+        if more is None or size >= look_at:
+            head = b"".join(begun)
+            beginning = beginning_of(head, whole=more is None, record_bytes_max=record_bytes_max)
+            if more is None or beginning.records:
+                return begun, beginning
+            limit = record_bytes_max + HEAD_BYTES_MIN
+            if _goes_on(head, beginning):
+                limit = max(limit, HEAD_BYTES_MAX)
+            if size >= limit:
+                return begun, _unknown(beginning, size)
+            # Each look begins anew, so that looks at every chunk would take time by the square of the length.
+            look_at = min(2 * size, limit)
+
+
+def _goes_on(head: bytes, beginning: Beginning) -> bool:
+    """Whether a record may still come after `head`, which shows none: an unfinished line, JSON, or only blanks."""
+    return beginning.blank or b"\n" not in head.strip() or _JSON_BEGINS.match(head) is not None
+
+
+def _unknown(beginning: Beginning, size: int) -> Beginning:
+    """A file that was not read to its end is not said to hold nothing."""
+    why = beginning.why or "no record"
+    return Beginning(None, why=f"{why} in its first {size // (1024 * 1024):,} MiB")
+
+
+def _fed(file: InputFile, beginning: Beginning, chosen: Adapter | None) -> Feed | Remark:
+    if beginning.blank:
+        return Remark(file.path, "empty")
+    if beginning.container is None:
+        return Remark(file.path, "skipped", beginning.why)
+    records = beginning.records
+    if chosen is not None:
+        alike = lookalikes(records, adapters().values())
+        return Feed(file, beginning.container, chosen, "as told", told=True, alike=alike)
+    recognition = recognise(records, adapters().values(), file.path)
+    if recognition is None:
+        fields = ", ".join(sorted(records[0])[:6]) if records else "no objects"
+        return Remark(file.path, "skipped", f"JSON of no known format, with the fields {fields}")
+    return Feed(file, beginning.container, adapters()[recognition.format], str(recognition))
