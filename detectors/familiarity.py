@@ -81,13 +81,19 @@ def vouches(event: PlacedEvent) -> bool:
 
 
 def speaks_of(event: PlacedEvent, suspect: Suspect) -> bool:
-    """Whether a voucher or objection speaks of `suspect`: same session, address or device, or the event itself."""
-    return (
-        (event.session != "" and event.session == suspect.session)
-        or (event.network != "" and event.network == suspect.network)
-        or (event.device != "" and event.device == suspect.device)
-        or (event.kind == "verdict" and event.target != "" and event.target == suspect.event)
-    )
+    """Whether a voucher or objection speaks of `suspect`: same session, device or address, or the event itself.
+
+    An address speaks only where neither session nor device contradicts: behind one gateway sit the thief in the café
+    and the guest who passes MFA on her own laptop.
+    """
+    if event.kind == "verdict" and event.target != "" and event.target == suspect.event:
+        return True
+    if event.session != "" and event.session == suspect.session:
+        return True
+    if event.device != "" and event.device == suspect.device:
+        return True
+    contradicted = (event.session and suspect.session) or (event.device and suspect.device)
+    return event.network != "" and event.network == suspect.network and not contradicted
 
 
 def put_aside(aside: list[A], suspect: A) -> None:

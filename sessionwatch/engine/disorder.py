@@ -18,7 +18,7 @@ from sessionwatch.engine.late import LateLane
 from sessionwatch.engine.lateness import Lateness
 from sessionwatch.engine.notices import NoticeRecord
 from sessionwatch.engine.program import BucketProgram, Program
-from sessionwatch.engine.session_owners import SessionOwners
+from sessionwatch.engine.session_timelines import SessionTimelines, Timeline
 from sessionwatch.errors import StateError
 from sessionwatch.ruleset.compiled import Ruleset
 
@@ -28,7 +28,7 @@ class DisorderSnapshot(msgspec.Struct, array_like=True):
 
     subjects: dict[str, list[tuple[str, str, bytes]]]
     buckets: BucketState
-    owners: list[tuple[str, str, str, str, int]]
+    owners: list[tuple[str, str, Timeline]]
     newest_us: int
     watermark_us: int
 
@@ -53,9 +53,11 @@ class DisorderEngine:
         self.counts = EngineCounts()
         programs = [Program(ruleset, by) for by in SUBJECT_KINDS]
         self.lanes = [LateLane(p, EngineCounts(), lateness, on_late=on_late) for p in programs if p.rules]
-        self._value_of = [attrgetter({"ip": "network"}.get(lane.program.by, lane.program.by)) for lane in self.lanes]
+        self._lanes = [
+            (lane, attrgetter({"ip": "network"}.get(lane.program.by, lane.program.by))) for lane in self.lanes
+        ]
         self.buckets = Buckets(BucketProgram(ruleset), self.counts, copies=True)
-        self.owners = SessionOwners()
+        self.owners = SessionTimelines()
         self.newest_us = -NEVER_US
         self.watermark_us = -NEVER_US
 
@@ -67,21 +69,23 @@ class DisorderEngine:
             if placed.received_us is not None and placed.at_us - placed.received_us > CLOCK_SKEW_MAX_US:
                 self.counts.clock_skew += 1
                 continue
-            owned = self.owners.resolve(placed)
-            if owned is None:
-                self.counts.unresolved_sessions += 1
-                owned = placed
-            self.newest_us = max(self.newest_us, owned.at_us)
-            for lane, value_of in zip(self.lanes, self._value_of, strict=True):
-                if value := value_of(owned):
-                    notices += lane.feed((owned.tenant, value), owned, place)
-            self._bucket(owned)
+            self.newest_us = max(self.newest_us, placed.at_us)
+            owned, moves = self.owners.place(placed)
+            notices += self._feed(owned, place)
+            for move in moves:
+                for lane, value_of in self._lanes:
+                    if value := value_of(move.before):
+                        notices += lane.retract((move.before.tenant, value), move.before, place)
+                notices += self._feed(move.after, place)
+            if self.buckets.program.rules:
+                self.buckets.add(owned)
         return notices
 
     def advance(self, offset: int, watermark_us: int | None = None) -> list[NoticeRecord]:
         """Move the watermark to `watermark_us`, or else to the newest event less the largest bound."""
         mark = self.newest_us - self.lateness.largest_us if watermark_us is None else watermark_us
         self.watermark_us = max(self.watermark_us, mark)
+        self.counts.unresolved_sessions += self.owners.settle(self.watermark_us)
         notices: list[NoticeRecord] = []
         for lane in self.lanes:
             notices += lane.advance(self.watermark_us, offset)
@@ -99,9 +103,12 @@ class DisorderEngine:
         notices = [notice for lane in self.lanes for notice in lane.finish(end_us, offset)]
         return notices + self.advance(offset, end_us)
 
-    def _bucket(self, event: PlacedEvent) -> None:
-        if self.buckets.program.rules:
-            self.buckets.add(event)
+    def _feed(self, event: PlacedEvent, offset: int) -> list[NoticeRecord]:
+        notices: list[NoticeRecord] = []
+        for lane, value_of in self._lanes:
+            if value := value_of(event):
+                notices += lane.feed((event.tenant, value), event, offset)
+        return notices
 
     def snapshot(self) -> bytes:
         """The whole engine as bytes, between two events. Counters are not part of it."""

@@ -89,6 +89,18 @@ class LateLane:
         self._plan(subject, s)
         return self._out
 
+    def retract(self, subject: Subject, event: PlacedEvent, offset: int) -> list[NoticeRecord]:
+        """Take back a recent event that turned out to be another subject's; what has settled stays."""
+        self._begin(offset)
+        s = self.subjects.get(subject)
+        place = s.copy_of(event) if s is not None else None
+        if s is not None and place is not None:
+            self.counts.events -= 1
+            s.drop(place, place + 1)
+            self._judge_again(subject, s, counted=None)
+            self._plan(subject, s)
+        return self._out
+
     def advance(self, watermark_us: int, offset: int) -> list[NoticeRecord]:
         """Nothing older than `watermark_us` will come any more: fire deadlines, settle subjects that are silent."""
         self._begin(offset)

@@ -12,7 +12,7 @@ from models.instants import DAY_US
 SESSIONS_MAX: Final = 500_000
 """Sessions remembered; beyond it the one longest not seen is forgotten."""
 SESSION_KEEP_US: Final = 30 * DAY_US
-"""A session not seen for so long belongs to nobody any more."""
+"""A session in which nobody was named for so long belongs to nobody any more."""
 
 
 class SessionOwners:
@@ -36,7 +36,7 @@ class SessionOwners:
             return event
         if owner is None or event.at_us - owner[2] > SESSION_KEEP_US:
             return None
-        self._owners[key] = (owner[0], owner[1], event.at_us)
+        self._owners[key] = owner
         return msgspec.structs.replace(event, user=owner[0], user_label=owner[1])
 
     def snapshot(self) -> list[tuple[str, str, str, str, int]]:

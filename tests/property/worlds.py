@@ -32,6 +32,8 @@ def world(seed: int, gaps_s: tuple[int, ...], *, slow: bool, users: int = 3, eve
             if r.random() > 0.08:  # else a tie with the event before it
                 at_us += int(r.expovariate(1) * r.choice(gaps_s) * SECOND_US)
             away = r.random() < 0.1
+            kind = r.choice(["login", "login", "export", "activity", "logout"])
+            shared = r.random() < 0.05  # now and then a session changes hands
             latitude, longitude = (
                 (r.uniform(-60, 60), r.uniform(-170, 170))
                 if away
@@ -41,10 +43,10 @@ def world(seed: int, gaps_s: tuple[int, ...], *, slow: bool, users: int = 3, eve
                 SessionEvent(
                     id=f"{u}-{i}",
                     at=instant(at_us),
-                    kind=r.choice(["login", "login", "export", "activity", "logout"]),
+                    kind=kind,
                     source="slow" if slow and r.random() < 0.2 else "fast",
-                    user=f"u{u}",
-                    session=f"s{u}{r.randrange(3)}",
+                    user="" if kind in {"activity", "logout"} and r.random() < 0.3 else f"u{u}",
+                    session=f"s{0 if shared else u}{r.randrange(3)}",
                     ip=f"198.51.100.{r.randrange(4)}",
                     device=f"d{r.randrange(4)}",
                     count=r.choice([1, 10, 300, 700]),

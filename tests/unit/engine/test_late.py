@@ -293,3 +293,39 @@ def test_of_two_blobs_the_newer_one_is_known() -> None:
     pairs = [(blob.offset, blob.writes) for blob in (first, second, third)]
     assert pairs == sorted(pairs)
     assert len(set(pairs)) == 3
+
+
+def standing(engine: DisorderEngine, *arriving) -> set[str]:
+    """Whom alerts are about when these events have arrived and the input has ended."""
+    alerts: dict[str, str] = {}
+    for notice in [*engine.feed(arriving, 1), *engine.finish(99)]:
+        alert = json.loads(bytes(notice.alert))
+        alerts[alert["id"]] = "" if notice.change == "withdrawn" else alert["user"]
+    return set(alerts.values()) - {""}
+
+
+def test_a_kill_that_comes_before_its_login_is_its_users_all_the_same() -> None:
+    """It names only a session; when the late login says whose that is, the idle alert is taken back."""
+    kill = event("kill", 1, "logout", user="")
+    for story in ([event("in", 0), kill], [kill, event("in", 0)]):
+        engine = DisorderEngine(rules(IDLE), Locator(), BOUNDS)
+        assert standing(engine, *story, event("on", 60, session="s2", user="bob")) == set()
+        assert engine.counts.unresolved_sessions == 0
+
+
+def test_a_session_that_changed_hands_is_whose_it_was_at_the_time() -> None:
+    """The kill is dated before bob took over: it ends ann's session, whenever it comes."""
+    story = [event("in", 0), event("kill", 1, "logout", user=""), event("bob", 2, user="bob")]
+    want = {"bob"}
+    for arriving in (story, [story[0], story[2], story[1]], story[::-1]):
+        engine = DisorderEngine(rules(IDLE), Locator(), BOUNDS)
+        assert standing(engine, *arriving, event("end", 60, "activity", session="s9", user="eve")) == want
+
+
+def test_a_session_of_nobody_is_counted_once_nothing_can_change_it() -> None:
+    """What waits for the bound in vain is counted."""
+    engine = DisorderEngine(rules(IDLE), Locator(), BOUNDS)
+    engine.feed([event("kill", 1, "logout", user="", session="stray"), event("on", 2)], 1)
+    assert engine.counts.unresolved_sessions == 0
+    engine.finish(9)
+    assert engine.counts.unresolved_sessions == 1
