@@ -75,7 +75,7 @@ class ConcurrentParams(DetectorParams):
         description="Least radius in km that a network class leaves a place.",
     )
     nothing_unfamiliar: Literal["ignore", "lower", "normal"] = Field(
-        "ignore", description="Effect of every session's network and device being known for `familiar_after`."
+        "ignore", description="Effect of no session having an unfamiliar network or device; without history none has."
     )
     familiar_after: Span = Field(
         timedelta(days=1),
@@ -244,7 +244,8 @@ class ConcurrentSessions(Detector[ConcurrentParams, ConcurrentState]):
         if strength < 1:
             return self._near_miss(live, counts) if self.near_misses else None
         fixes = [one.fix for one in live]
-        at_home = all(state.profile.knows(fix, fix.ref.at_us - self._familiar_after_us) for fix in fixes)
+        candidates = candidates_of(fixes, state.profile, self._familiar_after_us)
+        at_home = not any(one.unfamiliar for one in candidates)
         effect = self.params.nothing_unfamiliar if at_home else "normal"
         if effect == "ignore":
             return None
@@ -252,7 +253,7 @@ class ConcurrentSessions(Detector[ConcurrentParams, ConcurrentState]):
             evidence=self._evidence(live, counts),
             strength=strength,
             events=tuple(sorted((fix.ref for fix in fixes[:-1]), key=lambda ref: (ref.at_us, ref.id))[-REFS_MAX:]),
-            candidates=candidates_of(fixes, state.profile, self._familiar_after_us),
+            candidates=candidates,
             severity_shift=-1 if effect == "lower" else 0,
             set_aside=(f"nothing_unfamiliar: {effect}",) if at_home else (),
         )

@@ -20,8 +20,8 @@ SPOTS = [("Milan", "192.0.2.1"), ("London", "198.51.100.1"), ("Tokyo", "203.0.11
 
 
 def concurrent(*, near_misses: bool = False, **params: Any) -> ConcurrentSessions:
-    """The detector with `params`."""
-    return ConcurrentSessions(ConcurrentParams(**params), near_misses=near_misses)
+    """The detector with `params`; these people have no history, so that counts as nothing unless a test says so."""
+    return ConcurrentSessions(ConcurrentParams(**{"nothing_unfamiliar": "normal", **params}), near_misses=near_misses)
 
 
 def login(at_us: int, n: int, **fields: Any) -> PlacedEvent:
@@ -56,6 +56,16 @@ def test_finds_three_devices_on_three_networks_at_once() -> None:
     assert [one["session"] for one in told["live"]] == ["s0", "s1", "s2"]
     assert [one.session for one in found.candidates] == ["s0", "s1", "s2"]
     assert [ref.session for ref in found.events] == ["s0", "s1"]
+
+
+def test_without_history_nobody_is_a_stranger() -> None:
+    """Desk, telephone and tablet on somebody's first day: nothing is known, so nothing is strange."""
+    events = [login(n * MINUTE_US, n) for n in range(3)]
+    assert last(events, nothing_unfamiliar="ignore") is None
+    known = [login(-2 * DAY_US, 0), *events]
+    found = last(known, nothing_unfamiliar="ignore")
+    assert isinstance(found, Finding)
+    assert [bool(one.unfamiliar) for one in found.candidates] == [False, True, True]
 
 
 @pytest.mark.parametrize("end", ["logout", "timeout", "revoked"])
@@ -134,7 +144,7 @@ def test_a_persons_own_devices_are_left_in_peace() -> None:
         for e in (login(day * DAY_US + n * HOUR_US, n), act("logout", day * DAY_US + n * HOUR_US + 1, n))
     ]
     at_once = [login(5 * DAY_US + n, n) for n in range(3)]
-    assert fires([*days, *at_once]) == []
+    assert fires([*days, *at_once], nothing_unfamiliar="ignore") == []
     found = last([*days, *at_once], nothing_unfamiliar="lower")
     assert isinstance(found, Finding)
     assert found.severity_shift == -1
