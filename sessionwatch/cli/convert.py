@@ -48,11 +48,13 @@ def convert_command(
     told = complaints()
     told.print(
         f"{accounting.records_read:,} records: {accounting.mapped:,} mapped to {accounting.events_made:,} events, "
-        f"{accounting.dropped.total():,} dropped, {accounting.dead_letter:,} dead letter"
+        f"{accounting.dropped.total():,} dropped, {accounting.dead_letter:,} dead letter",
+        markup=False,
     )
     for remark in accounting.remarks:
         told.print(f"! {remark}", markup=False, soft_wrap=True)
-    raise typer.Exit(Exit.DEAD_LETTERS if accounting.dead_letter else Exit.DONE)
+    cut = any(remark.what in {"cut_short", "damaged"} for remark in accounting.remarks)
+    raise typer.Exit(Exit.DEAD_LETTERS if accounting.dead_letter or cut else Exit.DONE)
 
 
 def _write(blocks: Iterable[list[SessionEvent]], file: BinaryIO) -> None:

@@ -52,7 +52,7 @@ def test_every_staged_attack_is_found_by_its_rule(replayed: tuple[Ended, Path], 
         begin, end = datetime.fromisoformat(attack["from"]), datetime.fromisoformat(attack["to"]) + TOLD_AFTER_MAX
         found = any(
             alert["user"] == attack["user"]
-            and alert["rule"]["id"].startswith(attack["rule"])
+            and alert["rule"]["id"] == attack["rule"]
             and begin <= datetime.fromisoformat(alert["at"]) <= end
             for alert in alerts
         )
