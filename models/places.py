@@ -59,4 +59,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
         >>> Place(city="Liège", country="BE").label
         'Liège, BE'
         """
-        return ", ".join(part for part in (self.city or self.region, self.country) if part) or "unknown place"
+        where = self.city or self.region
+        if where and self.country:
+            return f"{where}, {self.country}"
+        return where or self.country or "unknown place"
