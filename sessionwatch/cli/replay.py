@@ -161,9 +161,9 @@ def _read(
     advance = drawn.start("reading", None)
     told = 0
 
-    def progress(done: int, _total: int | None) -> None:
+    def progress(done: int, total: int | None) -> None:
         nonlocal told
-        advance(done - told)
+        advance(done - told, total)
         told = done
 
     blocks = read_blocks(
@@ -280,7 +280,8 @@ def _tell(request: Request, summary: Summary, alerts: list[Told]) -> None:
         return
     objects = [one.alert for one in alerts]
     shown = summary.model_copy(update={"near_misses": _shown(summary.near_misses, objects)})
-    show(shown, objects, speaker(stderr=request.alerts == STDOUT), written)
+    kept_in = None if request.alerts == STDOUT else request.alerts
+    show(shown, objects, speaker(stderr=request.alerts == STDOUT), written, kept_in)
 
 
 def _shown(misses: list[Miss], alerts: list[dict[str, Any]]) -> list[Miss]:

@@ -109,10 +109,12 @@ def alert_counts(alerts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def show(summary: Summary, alerts: list[dict[str, Any]], console: Console, written: Iterable[str]) -> None:
+def show(
+    summary: Summary, alerts: list[dict[str, Any]], console: Console, written: Iterable[str], kept_in: str | None = None
+) -> None:
     """Print it for a person: what was read, what was found, what could not be judged, where it was written."""
     _show_reading(summary, console)
-    _show_alerts(summary, alerts, console)
+    _show_alerts(summary, alerts, console, kept_in)
     _show_not_evaluable(summary, console)
     _show_near_misses(summary, console)
     for remark in summary.remarks:
@@ -152,7 +154,7 @@ def _show_reading(summary: Summary, console: Console) -> None:
     console.print(table)
 
 
-def _show_alerts(summary: Summary, alerts: list[dict[str, Any]], console: Console) -> None:
+def _show_alerts(summary: Summary, alerts: list[dict[str, Any]], console: Console, kept_in: str | None) -> None:
     total = sum(summary.alerts.values())
     severities = ", ".join(f"{n} {severity}" for severity, n in summary.alerts_by_severity.items())
     console.print()
@@ -172,8 +174,9 @@ def _show_alerts(summary: Summary, alerts: list[dict[str, Any]], console: Consol
     for alert in shown:
         lines.add_row(*_line(alert))
     console.print(lines)
+    kept = f"all in {kept_in}" if kept_in is not None else "all with --alerts FILE"
     if total > len(shown):
-        console.print(f"... and {total - len(shown):,} more; --alerts FILE has all", style="dim")
+        console.print(f"... and {total - len(shown):,} more, {kept}", style="dim")
     if summary.top_subjects and summary.top_subjects[0][1] > 1:
         console.print()
         console.print(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol, TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -13,13 +15,39 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 PIPE_WIDTH: Final = 120
 """Columns in a pipe, where nobody says how wide the reader is."""
 
-Advance = Callable[[int], None]
+_BLANKS: Final = re.compile(r"[ \t]+(?=\n)")
+
+
+class Advance(Protocol):
+    """Tells a bar what was done since, and of how much in all where that is known only now."""
+
+    def __call__(self, done: int, total: int | None = None, /) -> None:
+        """Move on."""
+
+
+class Trimmed(io.TextIOBase):
+    """Writes to a stream without the blanks that tables leave at the ends of lines."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to `stream`."""
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write `text`, whose lines are whole."""
+        self._stream.write(_BLANKS.sub("", text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self._stream.flush()
 
 
 def speaker(*, stderr: bool = False) -> Console:
     """The console for what a command has to say."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else PIPE_WIDTH, highlight=False, markup=True)
+    if stream.isatty():
+        return Console(stderr=stderr, highlight=False)
+    return Console(file=cast("TextIO", Trimmed(stream)), width=PIPE_WIDTH, highlight=False)
 
 
 def complaints() -> Console:
@@ -40,10 +68,14 @@ class Bars:
             return _silent
         progress = self._progress
         task = progress.add_task(title, total=total)
-        return lambda done: progress.advance(task, done)
+
+        def advance(done: int, total: int | None = None) -> None:
+            progress.update(task, advance=done, total=total)
+
+        return advance
 
 
-def _silent(done: int) -> None:
+def _silent(done: int, total: int | None = None) -> None:
     """Nobody is looking."""
 
 
