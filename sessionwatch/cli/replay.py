@@ -191,7 +191,8 @@ def _reported(alerts: Iterable[bytes], window: Window) -> list[Told]:
         if (window.begin is None or datetime.fromisoformat(one.alert["last_at"]) >= window.begin)
         and (window.user is None or window.user in {one.alert["user"], one.alert["subject"]["value"]})
     ]
-    return sorted(inside, key=lambda one: (one.alert["first_at"], one.alert["id"]))
+    # Not by the text: an instant without a fraction is written without one.
+    return sorted(inside, key=lambda one: (datetime.fromisoformat(one.alert["first_at"]), one.alert["id"]))
 
 
 def summarise(

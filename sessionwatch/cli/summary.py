@@ -166,7 +166,7 @@ def _show_alerts(summary: Summary, alerts: list[dict[str, Any]], console: Consol
         table.add_row(rule, f"{n:,}")
     console.print(table)
     console.print()
-    shown = sorted(alerts, key=lambda a: (-SEVERITIES.index(a["severity"]), a["first_at"], a["id"]))[:ALERTS_SHOWN]
+    shown = sorted(alerts, key=lambda alert: -SEVERITIES.index(alert["severity"]))[:ALERTS_SHOWN]
     lines = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("at", "severity", "rule"):
         lines.add_column(column, no_wrap=True)

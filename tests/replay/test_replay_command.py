@@ -215,6 +215,28 @@ def test_no_progress_bar_in_a_pipe(day: list[Path]) -> None:
     assert sessionwatch("replay", *day).err == ""
 
 
+def test_alerts_are_sorted_by_instant_and_not_by_its_text(tmp_path: Path) -> None:
+    """Half a second past the minute comes after the minute, though its text sorts before."""
+    lines = [
+        {"id": f"{user}{i}", "at": f"2026-03-02T09:{i:02}:00{fraction}Z", "kind": "login_failed", "user": user}
+        for user, fraction in (("bob", ".5"), ("ann", ""))
+        for i in range(25)
+    ]
+    sessionwatch(
+        "replay", log(tmp_path / "log.jsonl", *lines), "--alerts", tmp_path / "a.jsonl", "--rules", fast(tmp_path)
+    )
+    assert [alert["user"] for alert in alerts_in(tmp_path / "a.jsonl")] == ["ann", "bob"]
+
+
+def fast(tmp_path: Path) -> Path:
+    """The bundled rule on failures, with a window wide enough for one failure a minute."""
+    text = (Path(__file__).parents[2] / "rules" / "brute_force.yaml").read_text().replace("window: 10m", "window: 2h")
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    (folder / "brute_force.yaml").write_text(text)
+    return folder
+
+
 def test_converted_logs_find_the_same(day: list[Path], whole: bytes, tmp_path: Path) -> None:
     """Our own format loses nothing that rules read."""
     native = tmp_path / "native.jsonl"
