@@ -18,7 +18,7 @@ from sessionwatch.engine.late import LateLane
 from sessionwatch.engine.lateness import Lateness
 from sessionwatch.engine.notices import NoticeRecord
 from sessionwatch.engine.program import BucketProgram, Program
-from sessionwatch.engine.session_timelines import SessionTimelines, Timeline
+from sessionwatch.engine.session_timelines import SessionTimelines, TimelinesState
 from sessionwatch.errors import StateError
 from sessionwatch.ruleset.compiled import Ruleset
 
@@ -28,7 +28,7 @@ class DisorderSnapshot(msgspec.Struct, array_like=True):
 
     subjects: dict[str, list[tuple[str, str, bytes]]]
     buckets: BucketState
-    owners: list[tuple[str, str, Timeline]]
+    owners: TimelinesState
     newest_us: int
     watermark_us: int
 
@@ -77,15 +77,17 @@ class DisorderEngine:
                     if value := value_of(move.before):
                         notices += lane.retract((move.before.tenant, value), move.before, place)
                 notices += self._feed(move.after, place)
-            if self.buckets.program.rules:
-                self.buckets.add(owned)
+            if placed.user or not placed.session:
+                self._bucket(placed)
         return notices
 
     def advance(self, offset: int, watermark_us: int | None = None) -> list[NoticeRecord]:
         """Move the watermark to `watermark_us`, or else to the newest event less the largest bound."""
         mark = self.newest_us - self.lateness.largest_us if watermark_us is None else watermark_us
         self.watermark_us = max(self.watermark_us, mark)
-        self.counts.unresolved_sessions += self.owners.settle(self.watermark_us)
+        for released in self.owners.settle(self.watermark_us):
+            self.counts.unresolved_sessions += not released.user
+            self._bucket(released)
         notices: list[NoticeRecord] = []
         for lane in self.lanes:
             notices += lane.advance(self.watermark_us, offset)
@@ -102,6 +104,11 @@ class DisorderEngine:
         end_us = self.newest_us if until_us is None else until_us
         notices = [notice for lane in self.lanes for notice in lane.finish(end_us, offset)]
         return notices + self.advance(offset, end_us)
+
+    def _bucket(self, event: PlacedEvent) -> None:
+        """Count `event` into its tenant's buckets, once nothing can change whose it is."""
+        if self.buckets.program.rules:
+            self.buckets.add(event)
 
     def _feed(self, event: PlacedEvent, offset: int) -> list[NoticeRecord]:
         notices: list[NoticeRecord] = []

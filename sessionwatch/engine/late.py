@@ -94,7 +94,7 @@ class LateLane:
         self._begin(offset)
         s = self.subjects.get(subject)
         place = s.copy_of(event) if s is not None else None
-        if s is not None and place is not None:
+        if s is not None and place is not None and s.recent[place] == event:
             self.counts.events -= 1
             s.drop(place, place + 1)
             self._judge_again(subject, s, counted=None)
@@ -146,6 +146,8 @@ class LateLane:
             out: Published = {}
             self.judgement.tell_open(subject, s.head, out)
             self._tell(s, out)
+            if out and not s.recent:
+                s.settled = self.program.encode(s.head)
         return notices + self._out
 
     def _begin(self, offset: int) -> None:

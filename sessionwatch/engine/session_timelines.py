@@ -7,13 +7,16 @@ late event changes who that was, the event moves from one user to the other. Beh
 from __future__ import annotations
 
 import bisect
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from models.events import OrderKey, PlacedEvent, fullness
 from models.instants import NEVER_US
 from sessionwatch.engine.session_owners import SESSION_KEEP_US, SESSIONS_MAX
+
+TIMELINE_MAX: Final = 256
+"""Owners, and ownerless events, kept in the open for one session; beyond it the oldest stay as they are."""
 
 
 class Move(NamedTuple):
@@ -30,6 +33,13 @@ class Timeline(msgspec.Struct, array_like=True):
     ownerless: list[PlacedEvent] = msgspec.field(default_factory=list)
 
 
+class TimelinesState(msgspec.Struct, array_like=True):
+    """All timelines as plain data."""
+
+    sessions: list[tuple[str, str, Timeline]]
+    released: list[PlacedEvent]
+
+
 class SessionTimelines:
     """The timelines of all sessions; bounded by the watermark and by `sessions_max`."""
 
@@ -37,6 +47,7 @@ class SessionTimelines:
         """Remember at most `sessions_max` sessions; beyond it the one longest not seen is forgotten."""
         self.sessions_max = sessions_max
         self._timelines: dict[tuple[str, str], Timeline] = {}
+        self._released: list[PlacedEvent] = []
 
     def place(self, event: PlacedEvent) -> tuple[PlacedEvent, list[Move]]:
         """`event` with its user where one is known, and the events that it gives to another user."""
@@ -46,30 +57,41 @@ class SessionTimelines:
         timeline = self._timelines.pop(key, None) or Timeline()
         self._timelines[key] = timeline
         if len(self._timelines) > self.sessions_max:
-            del self._timelines[next(iter(self._timelines))]
+            self._released += self._timelines.pop(next(iter(self._timelines))).ownerless
         if event.user:
             owner = (event.order, event.user, event.user_label)
             place = bisect.bisect_left(timeline.owners, owner)
-            if timeline.owners[place : place + 1] != [owner]:
-                timeline.owners.insert(place, owner)
-            return event, self._moves(timeline)
-        owned = _owned(timeline, event)
-        copies = [
-            i for i, one in enumerate(timeline.ownerless) if (one.identity, one.at_us) == (event.identity, event.at_us)
-        ]
-        if not copies:
-            timeline.ownerless.append(owned)
-        elif fullness(owned) > fullness(timeline.ownerless[copies[0]]):
-            timeline.ownerless[copies[0]] = owned
+            if timeline.owners[place : place + 1] == [owner]:
+                return event, []
+            timeline.owners.insert(place, owner)
+            if len(timeline.owners) > TIMELINE_MAX:
+                del timeline.owners[0]
+            return event, _moves(timeline, event.order)
+        self._wait(timeline, owned := _owned(timeline, event))
         return owned, []
 
-    def settle(self, watermark_us: int) -> int:
-        """Forget what nothing can change any more; returns how many events stayed without an owner."""
-        unresolved = 0
+    def _wait(self, timeline: Timeline, event: PlacedEvent) -> None:
+        """Keep `event` in the open; of two copies the fuller one."""
+        waiting = timeline.ownerless
+        place = bisect.bisect_left(waiting, event.at_us, key=lambda one: one.at_us)
+        while place < len(waiting) and waiting[place].at_us == event.at_us:
+            if waiting[place].identity == event.identity:
+                if fullness(event) > fullness(waiting[place]):
+                    waiting[place] = event
+                return
+            place += 1
+        bisect.insort(waiting, event, key=lambda one: one.order)
+        if len(waiting) > TIMELINE_MAX:
+            self._released.append(waiting.pop(0))
+
+    def settle(self, watermark_us: int) -> list[PlacedEvent]:
+        """The events that nothing can move any more, each as it is now; without a user where nobody was named."""
+        released, self._released = self._released, []
         gone = []
         for key, timeline in self._timelines.items():
-            unresolved += sum(one.at_us <= watermark_us and not one.user for one in timeline.ownerless)
-            timeline.ownerless = [one for one in timeline.ownerless if one.at_us > watermark_us]
+            passed = bisect.bisect_right(timeline.ownerless, watermark_us, key=lambda one: one.at_us)
+            released += timeline.ownerless[:passed]
+            del timeline.ownerless[:passed]
             passed = bisect.bisect_right(timeline.owners, watermark_us, key=lambda owner: owner[0][0])
             del timeline.owners[: max(0, passed - 1)]
             newest_us = timeline.owners[-1][0][0] if timeline.owners else -NEVER_US
@@ -77,30 +99,37 @@ class SessionTimelines:
                 gone.append(key)
         for key in gone:
             del self._timelines[key]
-        return unresolved
+        return released
 
-    def snapshot(self) -> list[tuple[str, str, Timeline]]:
-        """Every session, the one longest not seen first."""
-        return [(*key, timeline) for key, timeline in self._timelines.items()]
+    def snapshot(self) -> TimelinesState:
+        """Every session, the one longest not seen first, and what was released since the watermark last moved."""
+        return TimelinesState([(*key, timeline) for key, timeline in self._timelines.items()], self._released)
 
-    def restore(self, sessions: list[tuple[str, str, Timeline]]) -> None:
+    def restore(self, state: TimelinesState) -> None:
         """Go on from a snapshot."""
-        self._timelines = {(tenant, session): timeline for tenant, session, timeline in sessions}
+        self._timelines = {(tenant, session): timeline for tenant, session, timeline in state.sessions}
+        self._released = state.released
 
-    @staticmethod
-    def _moves(timeline: Timeline) -> list[Move]:
-        moves = []
-        for i, one in enumerate(timeline.ownerless):
-            owned = _owned(timeline, one)
-            if (owned.user, owned.user_label) != (one.user, one.user_label):
-                moves.append(Move(one, owned))
-                timeline.ownerless[i] = owned
-        return moves
+
+def _moves(timeline: Timeline, since: OrderKey) -> list[Move]:
+    """What a new owner at `since` changes: the ownerless events from there to the next owner."""
+    after = bisect.bisect_right(timeline.owners, since, key=lambda owner: owner[0])
+    until = timeline.owners[after][0] if after < len(timeline.owners) else None
+    place = bisect.bisect_left(timeline.ownerless, since, key=lambda one: one.order)
+    moves = []
+    while place < len(timeline.ownerless) and (until is None or timeline.ownerless[place].order < until):
+        one = timeline.ownerless[place]
+        owned = _owned(timeline, one)
+        if (owned.user, owned.user_label) != (one.user, one.user_label):
+            moves.append(Move(one, owned))
+            timeline.ownerless[place] = owned
+        place += 1
+    return moves
 
 
 def _owned(timeline: Timeline, event: PlacedEvent) -> PlacedEvent:
-    """`event` as its session's owner before it."""
-    place = bisect.bisect_left(timeline.owners, event.order, key=lambda owner: owner[0])
+    """`event` as its session's owner before it; a copy of its own that names the user counts too."""
+    place = bisect.bisect_right(timeline.owners, event.order, key=lambda owner: owner[0])
     user, label = "", ""
     if place and event.at_us - timeline.owners[place - 1][0][0] <= SESSION_KEEP_US:
         _, user, label = timeline.owners[place - 1]
