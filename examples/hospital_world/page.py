@@ -45,9 +45,9 @@ cut off and one without a time, for the dead letter.
 
 The day and the bundled rules were made beside each other: stories were adjusted until they said what they meant to the
 detectors (the ward's own network has no class, the VPN of the day has the class `sase`), and some limits were settled
-with the staged attacks in sight (300 km for impossible travel, because 500 would miss the theft in Edinburgh). That every
-attack here is found and nobody honest accused is a test that this stays so. It says nothing about how many attacks are
-found, or people accused, in logs that nobody has tuned for.
+with the staged attacks in sight (300 km for impossible travel, because 500 would miss the theft in Edinburgh). That
+every attack here is found and nobody honest accused is a test that this stays so. It says nothing about how many
+attacks are found, or people accused, in logs that nobody has tuned for.
 """
 
 
