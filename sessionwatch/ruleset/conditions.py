@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from models.events import KINDS, EventKind, PlacedEvent
+from models.written.texts import Misfit, Path, close_to, said_type
 from sessionwatch.ruleset.compiled import Predicate
 from sessionwatch.ruleset.fields import ATTRIBUTES, FIELDS, EventField, field_named
 from sessionwatch.ruleset.lists import Lists
 from sessionwatch.ruleset.operators import MisfitError, choices_of, leaf
-from sessionwatch.ruleset.texts import Misfit, Path, close_to, said_type
 
 ALL_KINDS: Final = frozenset(KINDS)
-MISFITS: Final = "condition_misfits"
-"""The type of the pydantic error that carries the misfits of a condition among a detector's parameters."""
 
 _COMBINED: Final = ("any", "all", "not")
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from models.rules import ListFile
+from models.written.nodes import Node, note, read_yaml
+from models.written.shapes import check_name, validated
+from models.written.texts import Misfit, SourceText
 from sessionwatch.ruleset.lists import NamedList, named_list
 from sessionwatch.ruleset.networks import network_of
-from sessionwatch.ruleset.shapes import check_name, validated
-from sessionwatch.ruleset.texts import Misfit, SourceText
-from sessionwatch.ruleset.yaml_nodes import Node, note, read_yaml
 
 
 def read_list(source: SourceText, seen: dict[str, str]) -> NamedList | None:

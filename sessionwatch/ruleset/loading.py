@@ -8,6 +8,7 @@ from typing import Any
 
 from detectors.detector import Detector
 from detectors.registry import detector_kinds
+from models.written.texts import read_text
 from sessionwatch.errors import Fault, RulesetError
 from sessionwatch.ruleset.compiled import Ruleset
 from sessionwatch.ruleset.files import bundled_rules, find_rule_files
@@ -15,7 +16,6 @@ from sessionwatch.ruleset.list_reading import read_list
 from sessionwatch.ruleset.lists import Lists, NamedList
 from sessionwatch.ruleset.loaded import LoadedRule, expired_exemptions
 from sessionwatch.ruleset.rule_reading import Surroundings, read_rule, short_hash
-from sessionwatch.ruleset.texts import read_text
 
 __all__ = ["bundled_rules", "expired_exemptions", "load_rules", "load_ruleset", "ruleset_of"]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from models.events import PlacedEvent
+from models.written.texts import Misfit, Path, close_to, listed, said_type
 from sessionwatch.ruleset.compiled import Predicate
 from sessionwatch.ruleset.fields import EventField, Reader
 from sessionwatch.ruleset.lists import Lists, NamedList
 from sessionwatch.ruleset.networks import NetworkSet, network_of
-from sessionwatch.ruleset.texts import Misfit, Path, close_to, listed, said_type
 
 OPERATORS: Final = (
     "is",

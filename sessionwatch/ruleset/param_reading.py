@@ -11,10 +11,10 @@ from pydantic_core import PydanticCustomError
 
 from detectors.detector import Detector, DetectorParams
 from models.conditions import COMPILER, Condition
-from sessionwatch.ruleset.conditions import MISFITS, CompiledCondition, ConditionError
-from sessionwatch.ruleset.texts import Misfit
-from sessionwatch.ruleset.wording import misfits_of
-from sessionwatch.ruleset.yaml_nodes import Node
+from models.written.nodes import Node
+from models.written.texts import Misfit
+from models.written.wording import MISFITS, misfits_of
+from sessionwatch.ruleset.conditions import CompiledCondition, ConditionError
 
 
 def read_params(

@@ -13,6 +13,9 @@ from models.events import SessionEvent
 from models.findings import By
 from models.instants import span_us, to_us
 from models.rules import RuleFile
+from models.written.nodes import Node, note, read_yaml
+from models.written.shapes import check_name, validated
+from models.written.texts import Misfit, Path, SourceText, close_to, listed
 from sessionwatch.ruleset.compiled import CompiledExemption, CompiledRule
 from sessionwatch.ruleset.conditions import (
     ALL_KINDS,
@@ -24,9 +27,6 @@ from sessionwatch.ruleset.lists import Lists
 from sessionwatch.ruleset.loaded import LoadedRule, LoadedTest
 from sessionwatch.ruleset.param_reading import read_params
 from sessionwatch.ruleset.sequences import read_sequence
-from sessionwatch.ruleset.shapes import check_name, validated
-from sessionwatch.ruleset.texts import Misfit, Path, SourceText, close_to, listed
-from sessionwatch.ruleset.yaml_nodes import Node, note, read_yaml
 
 AnyDetector = type[Detector[Any, Any]]
 

@@ -17,7 +17,7 @@ from models.events import SessionEvent
 from models.places import Place
 from models.rules import instant_of
 from models.spans import span
-from sessionwatch.ruleset.texts import Misfit, Path, close_to, listed, said_type
+from models.written.texts import Misfit, Path, close_to, listed, said_type
 
 TEST_DAY: Final = datetime(2026, 3, 2, tzinfo=UTC)
 """The day that times without a date mean: a Monday."""

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from models.events import KINDS, PlacedEvent
 from models.places import Place
+from models.written.texts import SourceText
 from sessionwatch.ruleset.conditions import ALL_KINDS, ConditionError, compile_condition
 from sessionwatch.ruleset.fields import FIELDS
 from sessionwatch.ruleset.lists import NamedList, named_list
 from sessionwatch.ruleset.rule_reading import Surroundings, read_rule
-from sessionwatch.ruleset.texts import SourceText
 from tests.unit.ruleset.small import DETECTORS, changed, placed
 
 LISTS = {

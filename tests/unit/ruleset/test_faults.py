@@ -182,7 +182,7 @@ def test_control_characters_never_reach_a_terminal() -> None:
     """A rule file may come from anybody, and its lines are printed."""
     write(Path(), many_logins="id: \x1b[31mred\n")
     assert said(Path("many_logins.yaml")) == (
-        "many_logins.yaml:1:5: character U+001B may not stand in a rule file\n"
+        "many_logins.yaml:1:5: character U+001B may not stand in a file like this\n"
         "    id: \N{REPLACEMENT CHARACTER}[31mred\n"
         "        ^"
     )

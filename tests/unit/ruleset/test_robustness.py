@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.registry import detector_kinds
+from models.written.nodes import read_yaml
+from models.written.texts import SourceText
 from sessionwatch.ruleset.list_reading import read_list
 from sessionwatch.ruleset.rule_reading import Surroundings, read_rule
-from sessionwatch.ruleset.texts import SourceText
-from sessionwatch.ruleset.yaml_nodes import read_yaml
 from tests.unit.ruleset.small import DETECTORS, RULE
 
 SMALL: dict[str, Any] = read_yaml(SourceText("many_logins.yaml", RULE)).data()  # type: ignore[union-attr]  # it has a root

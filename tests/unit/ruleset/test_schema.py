@@ -9,10 +9,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from models.written.nodes import read_yaml
+from models.written.texts import SourceText, read_text
 from sessionwatch.ruleset.loading import bundled_rules
 from sessionwatch.ruleset.schema import list_schema, rule_schema
-from sessionwatch.ruleset.texts import SourceText, read_text
-from sessionwatch.ruleset.yaml_nodes import read_yaml
 from tests.unit.ruleset.small import DETECTORS, RULE, changed
 
 

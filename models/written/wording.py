@@ -10,9 +10,11 @@ import pydantic
 from pydantic_core import ErrorDetails
 
 from models import rules
-from sessionwatch.ruleset.conditions import MISFITS
-from sessionwatch.ruleset.texts import Misfit, Path, close_to, listed, said_type
-from sessionwatch.ruleset.yaml_nodes import Node
+from models.written.nodes import Node
+from models.written.texts import Misfit, Path, close_to, listed, said_type
+
+MISFITS: Final = "misfits"
+"""The type of the pydantic error that carries misfits found by other means, such as those of a condition."""
 
 _PATTERNS: Final = {
     rules.NAME_PATTERN: "must be snake_case: small letters, digits, single underscores",
@@ -21,7 +23,7 @@ _PATTERNS: Final = {
     r"^164\.[0-9]{3}(\([0-9A-Za-z]{1,5}\))*$": 'must name a HIPAA paragraph such as "164.312(b)"',
     r"^[A-Z]{2}-[0-9]{1,2}(\([0-9]{1,2}\))?$": "must name a NIST SP 800-53 control such as AC-7 or AU-6(1)",
 }
-"""What the patterns of rule files mean, for people."""
+"""What the patterns of such files mean, for people."""
 
 _WANTED: Final = {
     "string_type": "must be text",

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import pydantic
 
-from sessionwatch.ruleset.texts import Misfit, SourceText
-from sessionwatch.ruleset.wording import misfits_of
-from sessionwatch.ruleset.yaml_nodes import Node, note
+from models.written.nodes import Node, note
+from models.written.texts import Misfit, SourceText
+from models.written.wording import misfits_of
 
 M = TypeVar("M", bound=pydantic.BaseModel)
 
@@ -27,18 +27,20 @@ def validated(model: type[M], root: Node, source: SourceText) -> M | None:
         return None
 
 
-def check_name(source: SourceText, root: Node, seen: dict[str, str]) -> None:
+def check_name(source: SourceText, root: Node, seen: dict[str, str], key: str = "id") -> None:
     """Note it where the file is not named for the id in it, or where `seen` has the id already, by its place.
 
-    Whoever looks for one must find the other, and only one.
+    Whoever looks for one must find the other, and only one. `key` is where such files have their id.
     """
-    node, stem = root.find(("id",)), PurePath(source.name).stem
+    node, stem = root.find((key,)), PurePath(source.name).stem
     if not isinstance(node.value, str):
         return
     here = f"{source.name}:{node.line}:{node.column}"
     first = seen.setdefault(node.value, here)
     if first != here:
-        note(source, root, [Misfit(("id",), f'the id "{node.value}" is taken by {first}', "give one of them another")])
+        note(
+            source, root, [Misfit((key,), f'the {key} "{node.value}" is taken by {first}', "give one of them another")]
+        )
     if node.value != stem:
-        message = f'the file is named "{stem}" and the id in it is "{node.value}"'
-        note(source, root, [Misfit(("id",), message, "give both one name")])
+        message = f'the file is named "{stem}" and the {key} in it is "{node.value}"'
+        note(source, root, [Misfit((key,), message, "give both one name")])

@@ -1,4 +1,4 @@
-"""YAML with positions: every value of a rule file knows its line and column, and nothing is guessed.
+"""YAML with positions: every value of a file knows its line and column, and nothing is guessed.
 
 The subset: one document, block and flow mappings and lists, scalars. Only `true` and `false` are booleans; whole
 numbers and decimals are numbers; `null`, `~` and nothing are null; all other plain text is text, so that 10:00, NO and
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import yaml
 
-from sessionwatch.ruleset.texts import Misfit, Path, SourceText
+from models.written.texts import Misfit, Path, SourceText
 
 DEPTH_MAX: Final = 32
 """Mappings and lists in each other. Deeper ones are refused before anything recurses."""
@@ -112,7 +112,9 @@ def _note_syntax(source: SourceText, error: yaml.YAMLError) -> None:
             error = slow_error
     if isinstance(error, yaml.reader.ReaderError):
         line, column = source.place(error.position)
-        source.fault(line, column, f"character U+{ord(source.text[error.position]):04X} may not stand in a rule file")
+        source.fault(
+            line, column, f"character U+{ord(source.text[error.position]):04X} may not stand in a file like this"
+        )
         return
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)

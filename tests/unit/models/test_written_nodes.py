@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessionwatch.ruleset import yaml_nodes
-from sessionwatch.ruleset.texts import SourceText
-from sessionwatch.ruleset.yaml_nodes import read_yaml
+from models.written import nodes
+from models.written.nodes import read_yaml
+from models.written.texts import SourceText
 
 
 def data(text: str) -> Any:
@@ -151,7 +151,7 @@ def test_both_parsers_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where libyaml is missing, nothing changes but the time it takes."""
     text = "a: > # c\n one\n\nb: {c: [1, 'x', é], d: }\ne:\n- 10:00\n- |\n  z\n"
     fast = read_yaml(SourceText("x.yaml", text))
-    monkeypatch.setattr(yaml_nodes, "_FAST", yaml.SafeLoader)
+    monkeypatch.setattr(nodes, "_FAST", yaml.SafeLoader)
     assert read_yaml(SourceText("x.yaml", text)) == fast
     assert fast is not None
 

@@ -1,4 +1,4 @@
-"""The text of one file of a rule set, and the faults found in it, each with its place."""
+"""The text of a file that somebody wrote, and the faults found in it, each with its place."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, Final
 from sessionwatch.errors import Fault
 
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
-"""Bytes of a rule file or a list; longer files are refused unread; a list of 100,000 networks is half of it."""
+"""Bytes of a rule, a list or a mapping; longer files are refused unread; a list of 100,000 networks is half of it."""
 
 KNOWN_SHOWN_MAX: Final = 12
 """How many known words a hint lists where none is close to what was written."""
