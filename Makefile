@@ -14,7 +14,7 @@ unexport PYTHONPATH
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types layers docs format example limits lock clean ready-run ready-dev
+.PHONY: help run test lint types layers docs format example limits outline lock clean ready-run ready-dev
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -49,6 +49,11 @@ example: ready-run  ## make the example day anew; the same bytes each time
 
 limits: ready-run  ## write the table of docs/limits.md from the code
 	@$(PY) docs/limits.py
+
+outline: ready-run  ## make the outline of the world's countries anew (needs npm); the same bytes each time
+	@mkdir -p out
+	@cd out && npm pack --silent world-atlas@2.0.2
+	@$(PY) -m geo.outline_making out/world-atlas-2.0.2.tgz geo/outline.tsv
 
 lock:  ## write requirements/*.txt anew with uv; the only place where versions are chosen
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv (pip install uv), or say make lock UV=/path/to/uv"; exit 1; }

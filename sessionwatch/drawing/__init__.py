@@ -1,0 +1,1 @@
+"""Pictures for people, as SVG; nothing here judges."""
