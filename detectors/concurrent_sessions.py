@@ -36,7 +36,9 @@ ENDS: Final[frozenset[EventKind]] = frozenset({"logout", "timeout", "revoked"})
 LIVES: Final[frozenset[EventKind]] = frozenset({"activity", "refresh", "export"})
 
 _AT_LEAST: Final[Mapping[Measure, int]] = {"devices": 3, "networks": 3}
-_PLACELESS: Final[frozenset[NetworkClass]] = frozenset({"corporate", "sase", "vpn", "relay", "satellite"})
+_PLACELESS: Final[frozenset[NetworkClass]] = frozenset(
+    {"corporate", "sase", "vpn", "relay", "satellite", "cloud_backend"}
+)
 _CLASS_RADIUS_KM: Final[Mapping[NetworkClass, float]] = {"mobile": 300.0}
 
 
@@ -67,11 +69,11 @@ class ConcurrentParams(DetectorParams):
         1500, gt=0, le=20_038, allow_inf_nan=False, description="A place known less precisely, in km, is none."
     )
     placeless_classes: frozenset[NetworkClass] = Field(
-        default=_PLACELESS, max_length=11, description="Network classes whose places are no evidence."
+        default=_PLACELESS, max_length=13, description="Network classes whose places are no evidence."
     )
     class_radius_km: dict[NetworkClass, float] = Field(
         default_factory=lambda: dict(_CLASS_RADIUS_KM),
-        max_length=11,
+        max_length=13,
         description="Least radius in km that a network class leaves a place.",
     )
     nothing_unfamiliar: Literal["ignore", "lower", "normal"] = Field(
@@ -308,6 +310,6 @@ class ConcurrentSessions(Detector[ConcurrentParams, ConcurrentState]):
 
 def _network(fix: Fix) -> str:
     """What counts as one network: an autonomous system, else an address; all private addresses are one."""
-    if fix.network_class == "private":
+    if fix.network_class in {"private", "loopback"}:
         return "private"
     return f"AS{fix.asn}" if fix.asn else fix.network

@@ -68,7 +68,7 @@ def unplaceable(event: PlacedEvent, radius_max_km: float) -> str:
     place = event.place
     if place is None:
         return "no_place" if event.ip else "no_address"
-    if place.network_class == "private":
+    if place.network_class in {"private", "loopback"}:
         return "private_address"
     if place.network_class == "anycast":
         return "anycast"

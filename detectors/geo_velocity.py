@@ -30,7 +30,9 @@ REFS_MAX: Final = 9
 STRENGTH_MAX: Final = 1000.0
 """No time in between makes the speed boundless; a strength is a number that can be written."""
 
-_IGNORED: Final[frozenset[NetworkClass]] = frozenset({"corporate", "sase", "vpn", "relay", "satellite"})
+_IGNORED: Final[frozenset[NetworkClass]] = frozenset(
+    {"corporate", "sase", "vpn", "relay", "satellite", "cloud_backend"}
+)
 _CLASS_RADIUS_KM: Final[Mapping[NetworkClass, float]] = {"mobile": 300.0}
 
 
@@ -67,11 +69,11 @@ class PathParams(DetectorParams):
         description="Whether failed sign-ins are stops; then the path is the guesser's, not the person's.",
     )
     ignored_classes: frozenset[NetworkClass] = Field(
-        default=_IGNORED, max_length=11, description="Network classes whose places are no stops."
+        default=_IGNORED, max_length=13, description="Network classes whose places are no stops."
     )
     class_radius_km: dict[NetworkClass, float] = Field(
         default_factory=lambda: dict(_CLASS_RADIUS_KM),
-        max_length=11,
+        max_length=13,
         description="Least radius in km that a network class leaves a place.",
     )
     familiar_after: Span = Field(

@@ -16,11 +16,11 @@ from pydantic import Field
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, put_aside, released
 from detectors.fixes import Fix, Profile, SuspectFix, candidates_of, fix_of, unplaceable
-from detectors.wording import circumstances, severity_words
+from detectors.wording import circumstances, severity_words, span_later
 from geo.distance import great_circle_km
 from models.events import EventKind, PlacedEvent
 from models.findings import Finding, NearMiss, NotEvaluable, Verdict
-from models.instants import HOUR_US, MINUTE_US, SECOND_US, instant, span_us
+from models.instants import HOUR_US, SECOND_US, instant, span_us
 from models.places import NetworkClass
 from models.spans import Span
 
@@ -33,13 +33,17 @@ STRENGTH_MAX: Final = 1000.0
 Effect = Literal["ignore", "lower", "normal", "raise"]
 """What a circumstance does: neither judged nor an anchor; severity one step down; nothing; one step up."""
 
-STEP: Final[Mapping[Effect, int]] = {"ignore": 0, "lower": -1, "normal": 0, "raise": 1}
+ClassEffect = Literal["ignore", "not_an_anchor", "lower", "normal", "raise"]
+"""What a network class does: as `Effect`; `not_an_anchor` is judged, and nothing is measured from it later."""
 
-_CLASS_EFFECTS: Final[Mapping[NetworkClass, Effect]] = {
+STEP: Final[Mapping[ClassEffect, int]] = {"ignore": 0, "not_an_anchor": 0, "lower": -1, "normal": 0, "raise": 1}
+
+_CLASS_EFFECTS: Final[Mapping[NetworkClass, ClassEffect]] = {
     "corporate": "ignore",
     "sase": "ignore",
     "relay": "ignore",
     "satellite": "ignore",
+    "cloud_backend": "ignore",
     "vpn": "lower",
     "mobile": "lower",
     "tor": "raise",
@@ -79,14 +83,14 @@ class TravelParams(DetectorParams):
     nothing_unfamiliar: Effect = Field(
         "lower", description="Effect of place, network and device of both ends being known for `familiar_after`."
     )
-    network_classes: dict[NetworkClass, Effect] = Field(
+    network_classes: dict[NetworkClass, ClassEffect] = Field(
         default_factory=lambda: dict(_CLASS_EFFECTS),
-        max_length=11,
+        max_length=13,
         description="Effect of a network class at either end; classes not named are normal.",
     )
     class_radius_km: dict[NetworkClass, float] = Field(
         default_factory=lambda: dict(_CLASS_RADIUS_KM),
-        max_length=11,
+        max_length=13,
         description="Least radius in km that a network class leaves a place: a phone's exit may be far from the phone.",
     )
     familiar_after: Span = Field(
@@ -203,7 +207,9 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
         super().__init__(params, near_misses=near_misses)
         self._familiar_after_us = span_us(params.familiar_after)
         self._accept_after_us = span_us(params.accept_after)
-        self._ignored = frozenset(name for name, effect in params.network_classes.items() if effect == "ignore")
+        effects = params.network_classes.items()
+        self._ignored = frozenset(name for name, effect in effects if effect == "ignore")
+        self._no_anchors = frozenset(name for name, effect in effects if effect == "not_an_anchor")
 
     @property
     def keep_us(self) -> int:
@@ -245,13 +251,13 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
             put_aside(state.aside, SuspectFix.of_fix(fix))
         else:
             state.profile.learn(fix)
-            _anchor(state.fixes, fix)
+            self._anchor(state.fixes, fix)
 
     def hear(self, event: PlacedEvent, state: TravelState, *, suspect: bool) -> None:
         """Let what `event` vouches for become known, and an anchor."""
         for one in released(state.aside, event, self._accept_after_us, suspect=suspect):
             state.profile.learn(one.fix, since_us=0)
-            _anchor(state.fixes, one.fix)
+            self._anchor(state.fixes, one.fix)
 
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:
@@ -266,7 +272,7 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
         near_km = evidence["distance_min_km"]
         too_near = f"; counts from {near_km:,.0f} km" if evidence["minimum_km"] < near_km else ""
         return (
-            f"{who} signed in from {origin['place']} and {_within(evidence['hours'])} from {destination['place']},"
+            f"{who} signed in from {origin['place']} and {span_later(evidence['hours'])} from {destination['place']},"
             f" at least {evidence['minimum_km']:,.0f} km away, {pace}{too_near}"
             f"{severity_words(evidence, circumstances(origin['network_class'], destination['network_class']))}"
         )
@@ -306,10 +312,10 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
                 return self._finding(journey, effects, state)
         return None
 
-    def _effects(self, journey: Journey, state: TravelState) -> dict[str, Effect]:
+    def _effects(self, journey: Journey, state: TravelState) -> dict[str, ClassEffect]:
         """What there is to say for or against the journey, by name."""
         params, one, other = self.params, journey.origin, journey.destination
-        found: dict[str, Effect] = {}
+        found: dict[str, ClassEffect] = {}
         if one.network and one.network == other.network:
             found["same_address"] = params.same_address
         if one.asn and one.asn == other.asn:
@@ -322,7 +328,7 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
             found["nothing_unfamiliar"] = params.nothing_unfamiliar
         return found
 
-    def _finding(self, journey: Journey, effects: dict[str, Effect], state: TravelState) -> Finding:
+    def _finding(self, journey: Journey, effects: dict[str, ClassEffect], state: TravelState) -> Finding:
         ends = (journey.origin, journey.destination)
         return Finding(
             evidence=self._evidence(journey, tuple(name for name, effect in effects.items() if effect == "raise")),
@@ -352,6 +358,10 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
             raised=raised,
         )
 
+    def _anchor(self, fixes: list[Fix], fix: Fix) -> None:
+        if fix.network_class not in self._no_anchors:
+            _anchor(fixes, fix)
+
     def _oust(self, fix: Fix, state: TravelState) -> None:
         """Take their standing from unfamiliar anchors that the flagged `fix`, at a familiar place, contradicts."""
         by_us = fix.ref.at_us - self._familiar_after_us
@@ -375,13 +385,3 @@ def _anchor(fixes: list[Fix], fix: Fix) -> None:
         fixes.sort(key=lambda one: (one.ref.at_us, one.ref.id))
     if len(fixes) > FIXES_MAX:
         del fixes[0]
-
-
-def _within(hours: float) -> str:
-    """The time in between, as a person would say it: seconds, then minutes, then hours."""
-    seconds = round(hours * HOUR_US / SECOND_US)
-    if seconds * SECOND_US < 2 * MINUTE_US:
-        return f"{seconds} second{'s' * (seconds != 1)} later"
-    if seconds * SECOND_US < 2 * HOUR_US:
-        return f"{seconds * SECOND_US // MINUTE_US} minutes later"
-    return f"{hours:.1f} hours later"

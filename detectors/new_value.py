@@ -214,7 +214,9 @@ class NewValue(Detector[NewValueParams, NewValueState]):
         if not name.startswith("place."):
             return f"no_{name.rpartition('.')[2]}"
         network_class = event.place.network_class if event.place is not None else ""
-        return {"private": "private_address", "anycast": "anycast"}.get(network_class, "no_place")
+        return {"private": "private_address", "loopback": "private_address", "anycast": "anycast"}.get(
+            network_class, "no_place"
+        )
 
     def _shown(self, name: str, value: str) -> str:
         return value if self.params.normalise.get(name) == "fingerprint" else told(name, value)

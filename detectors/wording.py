@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from models.instants import HOUR_US, MINUTE_US, SECOND_US
+
 _STEPS: Final = ("no step", "one step", "two steps", "three steps", "four steps")
 
 
@@ -39,6 +41,7 @@ _CLASSES: Final[Mapping[str, str]] = {
     "tor": "the Tor network",
     "relay": "a privacy relay",
     "anycast": "an anycast network",
+    "cloud_backend": "a cloud provider's own machine",
 }
 """Network classes whose name says little; the others are said as they are: a mobile network."""
 
@@ -72,3 +75,17 @@ def _moved(names: list[str], which: str, words: Mapping[str, str]) -> str:
         return ""
     steps = _STEPS[min(len(names), len(_STEPS) - 1)]
     return f"; {steps} {which} severe: {', '.join(words.get(name, name.replace('_', ' ')) for name in names)}"
+
+
+def span_later(hours: float) -> str:
+    """The time in between, as a person would say it: seconds, then minutes, then hours.
+
+    >>> span_later(1 / 3600), span_later(0.5), span_later(7.25)
+    ('1 second later', '30 minutes later', '7.2 hours later')
+    """
+    seconds = round(hours * HOUR_US / SECOND_US)
+    if seconds * SECOND_US < 2 * MINUTE_US:
+        return f"{seconds} second{'s' * (seconds != 1)} later"
+    if seconds * SECOND_US < 2 * HOUR_US:
+        return f"{seconds * SECOND_US // MINUTE_US} minutes later"
+    return f"{hours:.1f} hours later"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
-from geo.addresses import Address, address
+from geo.addresses import NO_ADDRESS, Address, address
 from geo.completion import NOWHERE, completed, vetted
 from geo.databases import Databases
 from geo.networks import KnownNetwork, KnownNetworks
@@ -24,6 +25,7 @@ STRINGS_MAX: Final = 65_536
 
 _DAY_S: Final = 86_400
 _PRIVATE: Final = Place(network_class="private")
+_LOOPBACK: Final = Place(network_class="loopback")
 _NOTHING: Final[frozenset[str]] = frozenset()
 
 Located = tuple[str, str, Place | None]
@@ -33,9 +35,10 @@ Located = tuple[str, str, Place | None]
 class Locator:
     """Places events. One object per process: it remembers addresses, and holds nothing that changes what it says.
 
-    Who is believed: the network's class and organisation are the user's `networks`, else the log's, else the
-    databases'. The place is the log's own where it has a coordinate; else the databases give the coordinate, unless
-    they name another country than the log. An internal address has the class `private` and no coordinate of its own.
+    Who is believed: the network's class and organisation are the user's `networks`, else those of the `curated` list's
+    networks, else the log's, else the databases', else those of the curated list's systems. The place is the log's own
+    where it has a coordinate; else the databases give the coordinate, unless they name another country than the log.
+    An internal address has the class `private` (`loopback` for the machine itself) and no coordinate of its own.
 
     `reads`: the keys of `attributes` that rules read; others are dropped. None keeps all. `relocate`: look up anew
     what a database (of an earlier run) said, instead of using it as it stands in the event.
@@ -46,16 +49,18 @@ class Locator:
         databases: Databases | None = None,
         *,
         networks: Mapping[str, NetworkClass | KnownNetwork] | None = None,
+        curated: Mapping[str, NetworkClass | KnownNetwork] | None = None,
         reads: frozenset[str] | None = None,
         relocate: bool = False,
     ) -> None:
-        """Hold the databases and the list of networks.
+        """Hold the databases and the lists of networks.
 
         Raises:
-            UsageError: the list of networks has an entry that is none.
+            UsageError: a list of networks has an entry that is none.
         """
         self._databases = Databases() if databases is None else databases
         self._networks = KnownNetworks(networks or {})
+        self._curated = KnownNetworks(curated or {})
         self._reads = reads
         self._relocate = relocate
         self._by_address: dict[str, Located] = {}
@@ -76,9 +81,9 @@ class Locator:
         """The placed event. Never fails: an address that nobody can place has no coordinate, or no place at all."""
         ip, given = event.ip, event.place
         if given is None:
-            located = self._by_address.get(ip) or self._address_located(ip)
+            located = self._by_address.get(ip) or self._address_located(ip, event.at)
         else:
-            located = self._by_place.get((ip, given)) or self._place_located(ip, given)
+            located = self._by_place.get((ip, given)) or self._place_located(ip, given, event.at)
         text, network, place = located
 
         since = event.at - EPOCH
@@ -128,10 +133,12 @@ class Locator:
         reads = self._reads or _NOTHING
         return {key: attributes[key] for key in attributes if key in reads}
 
-    def _address_located(self, ip: str) -> Located:
-        """Look an address up and remember it, unless a database failed over it."""
+    def _address_located(self, ip: str, at: datetime) -> Located:
+        """Look an address up and remember it, unless a database failed over it or a list's word on it expires."""
         where = address(ip)
-        place, whole = self._found(where)
+        found, whole = self._found(where)
+        place, always = self._classed(found, where, at)
+        whole = whole and always
         located = (where.text or ip, where.network, None if place == NOWHERE else place)
         if whole:
             if len(self._by_address) >= LOCATED_MAX:
@@ -139,17 +146,19 @@ class Locator:
             self._by_address[ip] = located
         return located
 
-    def _place_located(self, ip: str, given: Place) -> Located:
-        """Vet and complete a place that stands in the event, and remember it, unless a database failed over it."""
+    def _place_located(self, ip: str, given: Place, at: datetime) -> Located:
+        """Vet and complete a place that stands in the event, and remember it as `_address_located` does."""
         where = address(ip)
         if given.source == "database" and self._relocate:
-            place, whole = self._found(where)
+            found, whole = self._found(where)
         elif given.build and not self._relocate:
-            place, whole = self._classed(vetted(given, given.source or "log", given.build), where), True
+            found, whole = vetted(given, given.source or "log", given.build), True
         else:
             said = vetted(_geography(given) if given.build else given, "log")
             found, whole = self._found(where)
-            place = self._classed(completed(said, found), where)
+            found = completed(said, found)
+        place, always = self._classed(found, where, at)
+        whole = whole and always
         located = (where.text or ip, where.network, None if place == NOWHERE else place)
         if whole:
             if len(self._by_place) >= LOCATED_MAX:
@@ -158,20 +167,27 @@ class Locator:
         return located
 
     def _found(self, where: Address) -> tuple[Place, bool]:
-        """What is known of an address by itself, and whether that is final."""
+        """What the databases know of an address, and whether that is final."""
         if where.placeable:
-            place, whole = self._databases.look_up(where)
-        else:
-            place, whole = (_PRIVATE if where.internal else NOWHERE), True
-        return self._classed(place, where), whole
+            return self._databases.look_up(where)
+        if where.internal:
+            return (_LOOPBACK if where.scope == "loopback" else _PRIVATE), True
+        return NOWHERE, True
 
-    def _classed(self, place: Place, where: Address) -> Place:
-        """`place`, with what the user's own list says of the network."""
-        known = self._networks.known(where)
+    def _classed(self, place: Place, where: Address, at: datetime) -> tuple[Place, bool]:
+        """`place`, with what the lists say of the network at an instant, and whether that holds at every instant."""
+        at_us = to_us(at)
+        known, always = self._networks.known(where, place.asn, at_us)
         if known is None:
-            return place
+            known, holds = self._curated.known(where, 0, at_us)
+            always = always and holds
+        if known is None and not place.network_class:
+            known, holds = self._curated.known(NO_ADDRESS, place.asn, at_us)
+            always = always and holds
+        if known is None:
+            return place, always
         organisation = known.organisation or place.organisation
-        return msgspec.structs.replace(place, network_class=known.network_class, organisation=organisation)
+        return msgspec.structs.replace(place, network_class=known.network_class, organisation=organisation), always
 
 
 def _geography(given: Place) -> Place:

@@ -6,8 +6,7 @@ from typing import Literal
 
 import msgspec
 
-NetworkClass = Literal[
-    "",
+KnownClass = Literal[
     "corporate",
     "sase",
     "vpn",
@@ -17,9 +16,17 @@ NetworkClass = Literal[
     "satellite",
     "tor",
     "anycast",
+    "cloud_backend",
     "private",
+    "loopback",
 ]
-"""What kind of network an address belongs to; empty: ordinary or unknown. A class never erases an event."""
+"""What kind of network an address belongs to. A class never erases an event.
+
+`cloud_backend`: a provider's own machines that act in a user's name, so that their place says nothing of a person.
+"""
+
+NetworkClass = Literal["", KnownClass]
+"""A known class, or nothing: ordinary, or unknown."""
 
 PlaceSource = Literal["", "log", "database"]
 """Who said where it is: the log itself, or a database of ours."""

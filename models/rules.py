@@ -10,6 +10,7 @@ import pydantic
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from models.findings import By, Severity
+from models.places import KnownClass
 from models.spans import Span
 
 Status = Literal["experimental", "stable"]
@@ -139,6 +140,30 @@ class RuleFile(Written):
     fold: Annotated[Span, Field(description="0s: every finding is an alert of its own")] = timedelta(hours=1)
     exemptions: tuple[Exemption, ...] = ()
     tests: Annotated[tuple[RuleTest, ...], Field(min_length=1)]
+
+
+class NetworkEntry(Written):
+    """What is known of one network or autonomous system: its class, why, and for how long.
+
+    `until` is in event time and excluded: from that instant on the entry says nothing.
+    """
+
+    network: Annotated[str, Field(description="192.0.2.0/24, 2001:db8::/32, or an autonomous system: AS64500")]
+    network_class: Annotated[KnownClass, Field(alias="class", description="what kind of network it is")]
+    organisation: Annotated[str, StringConstraints(max_length=200)] = ""
+    reason: Prose
+    source: Annotated[Line | None, Field(description="where that is known from")] = None
+    owner: Annotated[Line | None, Field(description="who answers for the entry")] = None
+    until: Until | None = None
+
+
+class NetworkListFile(Written):
+    """Networks and their classes: a site's own (`--networks FILE`), or in `lists/` beside the rules."""
+
+    id: Name
+    title: Line
+    type: Literal["network_classes"]
+    entries: Annotated[tuple[NetworkEntry, ...], Field(max_length=LIST_ENTRIES_MAX)]
 
 
 class ListFile(Written):

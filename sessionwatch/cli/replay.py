@@ -88,6 +88,9 @@ def replay_command(  # noqa: PLR0913  # as many as the command has options
     log_format: Annotated[str, typer.Option("--format", help="A format's name; auto looks at the records.")] = "auto",
     rules: Annotated[list[Path] | None, typer.Option(help="Rule files or folders instead of the bundled ones.")] = None,
     geo: Annotated[list[Path] | None, typer.Option(help="A GeoIP2 or GeoLite2 database; may be repeated.")] = None,
+    networks: Annotated[
+        list[Path] | None, typer.Option(help="A list of your own networks and their classes; may be repeated.")
+    ] = None,
     begin: Annotated[
         str | None, typer.Option("--from", help="Report from this day or instant on (ISO 8601, UTC).")
     ] = None,
@@ -114,7 +117,7 @@ def replay_command(  # noqa: PLR0913  # as many as the command has options
     request = Request(
         paths=paths,
         settings=ReadSettings(format=log_format, tenant=tenant),
-        plan=EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), near_misses),
+        plan=EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), near_misses, tuple(networks or ())),
         window=window,
         alerts=alerts,
         dead_letter=dead_letter,

@@ -11,15 +11,20 @@ from sessionwatch.engine.buckets import share
 from sessionwatch.engine.in_order import Engine
 from sessionwatch.ruleset.compiled import Ruleset
 from sessionwatch.ruleset.loading import load_ruleset
+from sessionwatch.ruleset.network_lists import load_network_lists
 
 
 @dataclass(frozen=True, slots=True)
 class EnginePlan:
-    """Rule files or folders, geo databases, and whether near misses are wanted. Plain data: it goes to workers."""
+    """Rule files or folders, geo databases, lists of the site's networks, and whether near misses are wanted.
+
+    Plain data: it goes to workers.
+    """
 
     rules: tuple[Path, ...]
     geo: tuple[Path, ...] = ()
     near_misses: bool = False
+    networks: tuple[Path, ...] = ()
 
     def ruleset(self) -> Ruleset:
         """The rules, compiled.
@@ -31,10 +36,14 @@ class EnginePlan:
     def engine(self, worker: int = 0, workers: int = 1) -> Engine:
         """The engine of one of `workers` workers.
 
-        Raises: RulesetError with every fault; DatabaseError where a database cannot be used.
+        Raises: RulesetError with every fault, also of a list of networks; DatabaseError where a database cannot be
+        used.
         """
         ruleset = self.ruleset()
-        locator = Locator(Databases.open(self.geo), reads=attributes_read(ruleset))
+        lists = load_network_lists(self.rules, self.networks)
+        locator = Locator(
+            Databases.open(self.geo), networks=lists.site, curated=lists.curated, reads=attributes_read(ruleset)
+        )
         return Engine(ruleset, locator, owns=share(worker, workers) if workers > 1 else None)
 
 

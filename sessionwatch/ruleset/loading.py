@@ -15,6 +15,7 @@ from sessionwatch.ruleset.files import bundled_rules, find_rule_files
 from sessionwatch.ruleset.list_reading import read_list
 from sessionwatch.ruleset.lists import Lists, NamedList
 from sessionwatch.ruleset.loaded import LoadedRule, expired_exemptions
+from sessionwatch.ruleset.network_lists import is_network_list, read_network_list
 from sessionwatch.ruleset.rule_reading import Surroundings, read_rule, short_hash
 
 __all__ = ["bundled_rules", "expired_exemptions", "load_rules", "load_ruleset", "ruleset_of"]
@@ -62,7 +63,10 @@ def _read_lists(paths: Iterable[Path], faults: list[Fault]) -> Lists:
     seen: dict[str, str] = {}
     for path in paths:
         source = read_text(path)
-        lists[path.stem] = read_list(source, seen) if not source.faults else None
+        if is_network_list(path):
+            read_network_list(source, seen)
+        else:
+            lists[path.stem] = read_list(source, seen) if not source.faults else None
         faults += source.faults
     return lists
 

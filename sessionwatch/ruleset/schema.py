@@ -12,7 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from detectors.detector import Detector
 from detectors.registry import detector_kinds
 from models.events import SessionEvent
-from models.rules import ListFile, RuleFile
+from models.rules import ListFile, NetworkListFile, RuleFile
 from models.spans import span_text
 from sessionwatch.ruleset.fields import FIELDS, EventField, field_named
 
@@ -50,7 +50,10 @@ def rule_schema(detectors: Mapping[str, type[Detector[Any, Any]]] | None = None)
 
 def list_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a list file."""
-    return {"$schema": DIALECT, **ListFile.model_json_schema(), "title": "A list of sessionwatch"}
+    names, networks = ListFile.model_json_schema(), NetworkListFile.model_json_schema()
+    defs = names.pop("$defs", {}) | networks.pop("$defs", {})
+    either = {"if": {"properties": {"type": {"const": "network_classes"}}}, "then": networks, "else": names}
+    return {"$schema": DIALECT, **either, "$defs": defs, "title": "A list of sessionwatch"}
 
 
 def _branch(kind: str, cls: type[Detector[Any, Any]], defs: dict[str, Any]) -> dict[str, Any]:

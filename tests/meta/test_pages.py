@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from detectors.impossible_travel import TravelParams
 from models.alerts import Alert, Notice
 from models.rules import RuleFile
 from sessionwatch.ruleset.fields import FIELDS
-from sessionwatch.ruleset.loading import load_rules
+from sessionwatch.ruleset.loading import bundled_rules, load_rules
+from sessionwatch.ruleset.network_lists import load_network_lists
 from sessionwatch.ruleset.operators import OPERATORS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -127,3 +129,16 @@ def test_readme_shows_what_make_run_types() -> None:
     (run,) = re.findall(r"@(sessionwatch replay .*?) \|\|", typed)
     shown = blocks(ROOT / "README.md", "console")[0].replace("\\\n", " ")
     assert run.split() == next(line for line in shown.splitlines() if "replay" in line).removeprefix("$ ").split()
+
+
+def test_the_list_of_networks_on_its_page_is_read(tmp_path: Path) -> None:
+    """And the table there says what the detector does by default."""
+    (text,) = blocks(DOCS / "networks.md", "yaml")
+    path = tmp_path / "our_networks.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert len(load_network_lists([bundled_rules()], [path]).site) == 3
+    table = (DOCS / "networks.md").read_text(encoding="utf-8")
+    for name, effect in TravelParams().network_classes.items():
+        row = next(line for line in table.splitlines() if line.startswith("|") and f"`{name}`" in line)
+        words = {"ignore": "ignore", "lower": "less severe", "raise": "more severe"}
+        assert words[effect] in row

@@ -184,6 +184,16 @@ def test_between_two_familiar_ways_of_working_the_effect_is_a_parameter() -> Non
     assert isinstance(last(stranger, nothing_unfamiliar="ignore"), Finding)
 
 
+def test_a_class_may_be_judged_and_yet_be_no_anchor() -> None:
+    """A VPN's exit far away is told; the honest sign-in after it is not measured from it."""
+    tokyo = {**TOKYO, "place": msgspec.structs.replace(CITIES["Tokyo"], network_class="vpn")}
+    events = [*days_in_milan(), login(5 * DAY_US, **MILAN), login(5 * DAY_US + MINUTE_US, **tokyo)]
+    assert isinstance(last(events, network_classes={"vpn": "not_an_anchor"}), Finding)
+    quiet = [login(0, **tokyo), login(MINUTE_US, **MILAN)]
+    assert isinstance(last(quiet, network_classes={"vpn": "normal"}), Finding)
+    assert last(quiet, network_classes={"vpn": "not_an_anchor"}) is None
+
+
 def unfamiliar(found: Verdict) -> dict[str, tuple[str, ...]]:
     """What is unfamiliar about each candidate session."""
     assert isinstance(found, Finding)

@@ -155,7 +155,7 @@ def test_a_place_that_says_nothing_is_none(said):
 def test_internal_addresses_are_private_and_nowhere(databases, ip):
     """A private against a public address is a change of network, not a distance."""
     place = Locator(databases).locate(event(ip=ip)).place
-    assert place.network_class == "private"
+    assert place.network_class == ("loopback" if ip in {"127.0.0.1", "::1"} else "private")
     assert not place.located
 
 
@@ -287,3 +287,28 @@ def test_a_placed_place_placed_again_is_the_same(databases, ip, place):
     once = locator.locate(event(ip=ip, place=place)).place
     if once is not None:
         assert locator.locate(event(ip=ip, place=once)).place == once
+
+
+def test_who_is_believed_about_the_class_of_a_network():
+    """The site's list, the curated networks, the log, the curated systems; in this order."""
+    curated = {"192.0.2.0/24": "cloud_backend", "AS64500": "hosting", "AS64501": "mobile"}
+    locate = Locator(networks={"192.0.2.128/25": "corporate", "AS64501": "sase"}, curated=curated).locate
+
+    def said(ip: str, asn: int, network_class: str = "") -> str:
+        return locate(event(ip=ip, place=Place(asn=asn, network_class=network_class))).place.network_class
+
+    assert said("192.0.2.200", 64500, "vpn") == "corporate"
+    assert said("192.0.2.20", 64501, "vpn") == "sase"
+    assert said("192.0.2.20", 64500, "vpn") == "cloud_backend"
+    assert said("198.51.100.1", 64500, "vpn") == "vpn"
+    assert said("198.51.100.1", 64500) == "hosting"
+    assert said("198.51.100.1", 64502) == ""
+
+
+def test_an_entry_that_expires_is_asked_for_each_event():
+    """By the event's own time: nothing is remembered across the end of an entry, in either direction."""
+    end = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    locate = Locator(networks={"192.0.2.0/24": KnownNetwork("vpn", "", to_us(end))}).locate
+    before, after = (event(ip="192.0.2.7", at=end + timedelta(seconds=s)) for s in (-1, 0))
+    classes = [locate(one).place for one in (before, after, before, after)]
+    assert [place.network_class if place else None for place in classes] == ["vpn", None, "vpn", None]

@@ -35,13 +35,14 @@ LIST = KnownNetworks(
 )
 def test_the_narrowest_network_that_holds_an_address_speaks_for_it(ip, network_class):
     """In either family, also for IPv4 written as IPv6."""
-    known = LIST.known(address(ip))
+    known, always = LIST.known(address(ip), 0, 0)
+    assert always
     assert (known.network_class if known else None) == network_class
 
 
 def test_no_address_is_in_no_network():
     """Not even in the one that holds all."""
-    assert LIST.known(NO_ADDRESS) is None
+    assert LIST.known(NO_ADDRESS, 0, 0) == (None, True)
 
 
 def test_a_list_with_bad_lines_is_refused_whole_with_each_of_them():
@@ -51,5 +52,34 @@ def test_a_list_with_bad_lines_is_refused_whole_with_each_of_them():
             {"10.0.0.0/8": "corporate", "10.0.0.1/8": "vpn", "office": "vpn", "10.0.0.0/9": "lan", "::/0": ""}
         )
     message = str(caught.value)
-    assert all(part in message for part in ("10.0.0.1/8", "host bits", "office", "'lan'", "::/0", "corporate, hosting"))
+    assert all(
+        part in message
+        for part in ("10.0.0.1/8", "host bits", "office", "'lan'", "::/0", "cloud_backend, corporate, hosting")
+    )
     assert "10.0.0.0/8:" not in message
+
+
+def test_an_entry_holds_until_its_end_and_then_the_wider_one_does():
+    """By event time, so that a replay of last year's log finds last year's networks; such an answer is not final."""
+    until = KnownNetwork("vpn", until_us=1_000)
+    known = KnownNetworks({"192.0.2.0/24": until, "192.0.0.0/16": "corporate", "AS64500": KnownNetwork("sase", "", 5)})
+    assert known.known(address("192.0.2.7"), 0, 999) == (until, False)
+    assert known.known(address("192.0.2.7"), 0, 1_000) == (KnownNetwork("corporate"), False)
+    assert known.known(address("192.0.3.7"), 0, 1_000) == (KnownNetwork("corporate"), True)
+    assert known.known(address("198.51.100.1"), 64500, 4) == (KnownNetwork("sase", "", 5), False)
+    assert known.known(address("198.51.100.1"), 64500, 5) == (None, False)
+
+
+def test_a_network_speaks_before_the_system_that_announces_it():
+    """A prefix is narrower than all of a provider."""
+    known = KnownNetworks({"AS64500": "hosting", "192.0.2.0/24": "vpn"})
+    assert known.known(address("192.0.2.7"), 64500, 0)[0] == KnownNetwork("vpn")
+    assert known.known(address("198.51.100.7"), 64500, 0)[0] == KnownNetwork("hosting")
+    assert known.known(NO_ADDRESS, 64500, 0)[0] == KnownNetwork("hosting")
+
+
+@pytest.mark.parametrize("written", ["AS0", "AS4294967296", "AS", "AS-1", "AS64500x"])
+def test_a_system_that_is_none_is_refused(written):
+    """With its text."""
+    with pytest.raises(UsageError, match=written):
+        KnownNetworks({written: "vpn"})
