@@ -10,12 +10,12 @@ from typing import Final
 from geo.networks import KnownNetwork, as_number
 from models.instants import to_us
 from models.rules import NetworkListFile
+from models.written.nodes import Node, note, read_yaml
+from models.written.shapes import check_name, validated
+from models.written.texts import Misfit, SourceText, read_text
 from sessionwatch.errors import Fault, RulesetError
 from sessionwatch.ruleset.files import LISTS_FOLDER, bundled_rules, find_rule_files
 from sessionwatch.ruleset.networks import network_of
-from sessionwatch.ruleset.shapes import check_name, validated
-from sessionwatch.ruleset.texts import Misfit, SourceText, read_text
-from sessionwatch.ruleset.yaml_nodes import Node, note, read_yaml
 
 CURATED: Final = "networks"
 """The id of the curated list. A list of this id beside a site's own rules stands in its stead."""
