@@ -52,7 +52,10 @@ _UNREADABLE: Final = (
 
 
 class Database:
-    """One open file: `type` and build date as its metadata says, `build` both as alerts show them."""
+    """One open file: `type` and build date as its metadata says, `build` both as alerts show them.
+
+    `bits` is 32 where it holds IPv4 alone, else 128; `reads` makes a place of a record of its schema.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open `path` and check it.
@@ -69,8 +72,8 @@ class Database:
             raise DatabaseError(f"{path}: its structure is broken ({error}); get the file again") from error
         try:
             self.type: str = metadata.database_type
-            self._bits = V4_BITS if metadata.ip_version == _V4_ONLY else V6_BITS
-            self._reading, telling = _reading(path, self.type)
+            self.bits: int = V4_BITS if metadata.ip_version == _V4_ONLY else V6_BITS
+            self.reads, telling = _reading(path, self.type)
             self.built_at = _built_at(path, self.type, metadata.build_epoch)
             self.build = f"{self.type} {self.built_at:%Y-%m-%d}"
             self._check_records(telling)
@@ -86,11 +89,11 @@ class Database:
         Raises:
             DatabaseError: the record cannot be read.
         """
-        if address.bits > self._bits:
+        if address.bits > self.bits:
             return NOWHERE, 0
         try:
             record, prefix = self._reader.get_with_prefix_len(address.text)
-            return (NOWHERE if record is None else self._reading(record, self.build)), prefix
+            return (NOWHERE if record is None else self.reads(record, self.build)), prefix
         except _UNREADABLE as error:
             raise DatabaseError(f"{self.path}: {self.type}: broken record of {address.text} ({error})") from error
 
@@ -103,7 +106,7 @@ class Database:
         told = seen = False
         try:
             for record in self._records():
-                self._reading(record, self.build)
+                self.reads(record, self.build)
                 seen = True
                 told = told or (isinstance(record, dict) and telling in record)
         except _UNREADABLE as error:
@@ -120,7 +123,7 @@ class Database:
             for _, record in self._reader:
                 yield record
             return
-        for address in _sample(self._bits):
+        for address in _sample(self.bits):
             record = self._reader.get(address)
             if record is not None:
                 yield record
@@ -147,7 +150,8 @@ class Databases:
         """Open all of `paths`.
 
         Raises:
-            DatabaseError: naming every file that cannot be used, each on a line of its own; none stays open then.
+            DatabaseError: naming every file that cannot be used, each on a line of its own; none stays open then. Of
+                IPv4 alone is a file that no other completes: half of the world's addresses would have no place.
         """
         opened: list[Database] = []
         faults: list[str] = []
@@ -156,11 +160,17 @@ class Databases:
                 opened.append(Database(Path(path)))
             except DatabaseError as error:
                 faults.append(str(error))
+        faults += _v4_alone(opened)
         if faults:
             for database in opened:
                 database.close()
             raise DatabaseError("\n".join(faults))
         return cls(opened)
+
+    @property
+    def databases(self) -> tuple[Database, ...]:
+        """Each of them, the newest build first."""
+        return self._databases
 
     @property
     def build(self) -> str:
@@ -230,6 +240,17 @@ class _Answers:
         first = number >> beyond << beyond
         insort(self._firsts, first)
         self._by_first[first] = (first + (1 << beyond) - 1, place)
+
+
+def _v4_alone(opened: Iterable[Database]) -> list[str]:
+    """A fault for each file of IPv4 alone, where no other file of its schema has IPv6."""
+    files = list(opened)
+    whole = {database.reads for database in files if database.bits == V6_BITS}
+    return [
+        f"{database.path}: {database.type}: it holds IPv4 alone; name its IPv6 half as well, or a file with both"
+        for database in files
+        if database.bits == V4_BITS and database.reads not in whole
+    ]
 
 
 def _check_file(path: Path) -> None:

@@ -106,10 +106,72 @@ def network_place(record: Any, build: str) -> Place:
     return NOWHERE if said == NOWHERE else vetted(said, "database", build)
 
 
+class AnonymousRecord(msgspec.Struct, frozen=True):
+    """A record of an Anonymous-IP or Anonymous-Plus database: who hides behind the network."""
+
+    is_anonymous_vpn: bool = False
+    is_public_proxy: bool = False
+    is_residential_proxy: bool = False
+    is_tor_exit_node: bool = False
+    is_hosting_provider: bool = False
+
+
+class ConnectionRecord(msgspec.Struct, frozen=True):
+    """A record of a Connection-Type database."""
+
+    connection_type: str = ""
+
+
+class FlatRecord(msgspec.Struct, frozen=True):
+    """A record of the flat city schema, in which the packages of ip-location-db come."""
+
+    country_code: str = ""
+    state1: str = ""
+    city: str = ""
+    latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)] | None = None
+
+
+_CONNECTIONS: Final[dict[str, NetworkClass]] = {"Cellular": "mobile", "Satellite": "satellite"}
+"""Connection types that are classes of ours; `Corporate` says whose contract it is, and no site is known by that."""
+
+
+def anonymous_place(record: Any, build: str) -> Place:
+    """The class of an Anonymous-IP or Anonymous-Plus record; the most telling where several hold.
+
+    Proxies, public and residential, lead elsewhere as a VPN does.
+    """
+    read = msgspec.convert(record, AnonymousRecord)
+    if read.is_tor_exit_node:
+        return Place(network_class="tor", build=build)
+    if read.is_anonymous_vpn or read.is_public_proxy or read.is_residential_proxy:
+        return Place(network_class="vpn", build=build)
+    return Place(network_class="hosting", build=build) if read.is_hosting_provider else NOWHERE
+
+
+def connection_place(record: Any, build: str) -> Place:
+    """The class of a Connection-Type record; wires say nothing of a person."""
+    network_class = _CONNECTIONS.get(msgspec.convert(record, ConnectionRecord).connection_type, "")
+    return Place(network_class=network_class, build=build) if network_class else NOWHERE
+
+
+def flat_place(record: Any, build: str) -> Place:
+    """The place of a record of the flat city schema, which has no radius."""
+    read = msgspec.convert(record, FlatRecord)
+    said = Place(read.latitude, read.longitude, 0.0, read.country_code, read.state1, read.city)
+    return NOWHERE if said == NOWHERE else vetted(said, "database", build)
+
+
 READINGS: Final[tuple[tuple[re.Pattern[str], Reading, str], ...]] = (
     (re.compile(r"(GeoIP2|GeoLite2|DBIP)-(City|Country|Enterprise)\b"), city_place, "country"),
     (re.compile(r"(GeoIP2|GeoLite2|DBIP)-(ASN|ISP)\b"), network_place, "autonomous_system_number"),
+    (re.compile(r"(GeoIP2?|GeoLite2)-(Anonymous-IP|Anonymous-Plus)\b"), anonymous_place, "is_anonymous"),
+    (re.compile(r"(GeoIP2|GeoLite2)-Connection-Type\b"), connection_place, "connection_type"),
+    (re.compile(r"city ipv[46]"), flat_place, "country_code"),
 )
 """Type of the database, how its records are read, and a field that no file of the type is without."""
 
-TYPES_READ: Final = "a City, Country, Enterprise, ASN or ISP database of GeoIP2, GeoLite2 or DB-IP"
+TYPES_READ: Final = (
+    "a City, Country, Enterprise, ASN, ISP, Anonymous-IP, Anonymous-Plus or Connection-Type database of GeoIP2,"
+    " GeoLite2 or DB-IP, or one of the flat city schema"
+)

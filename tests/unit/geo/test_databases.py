@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address, ip_address
 from unittest import mock
 
-import geoip2.database
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +15,7 @@ from geo import databases as module
 from geo.addresses import address
 from geo.completion import NOWHERE
 from geo.countries import country_radius_km
-from geo.databases import Database, Databases
+from geo.databases import Databases
 from models.places import Place
 from sessionwatch.errors import DatabaseError
 from tests.unit.geo.mmdb import BROKEN, asn, city, write
@@ -92,13 +91,53 @@ def test_anycast_is_named_and_a_coordinate_outside_its_country_left_out(city_fil
     assert look_up(databases, "81.2.76.1").country == "IT"
 
 
-def test_a_database_of_ipv4_alone_knows_nothing_of_ipv6_and_does_not_fail(tmp_path):
-    """Knowing nothing is no fault."""
+def test_a_database_of_ipv4_alone_is_refused_unless_another_has_the_rest(tmp_path):
+    """Else half of the world's addresses would silently have no place."""
     only_v4 = write(tmp_path / "v4.mmdb", {"81.2.69.0/24": MILAN}, ip_version=4)
-    databases = Databases.open([only_v4])
-    assert look_up(databases, "2a02:1210::1") is NOWHERE
-    assert look_up(databases, "81.2.69.1").city == "Milan"
+    message = refused(only_v4)
+    assert "v4.mmdb: GeoLite2-City: it holds IPv4 alone; name its IPv6 half as well" in message
+    numbers = write(tmp_path / "asn.mmdb", {"2a02:1210::/32": asn(3303, "SWISSCOM")}, type="GeoLite2-ASN")
+    assert "IPv4 alone" in refused(only_v4, numbers)
+    rest = write(tmp_path / "v6.mmdb", {"2a02:1210::/32": MILAN})
+    databases = Databases.open([only_v4, rest])
+    assert look_up(databases, "2a02:1210::1").city == look_up(databases, "81.2.69.1").city == "Milan"
+    assert look_up(databases, "2a02:1211::1") is NOWHERE
     assert databases.failed == {}
+
+
+def test_classes_of_networks_come_from_the_databases_that_know_them(tmp_path, city_file):
+    """Who hides behind an address, and how it is connected; beside the place that another database gives."""
+    hidden = {
+        "81.2.69.0/25": {"is_anonymous": True, "is_anonymous_vpn": True, "is_hosting_provider": True},
+        "81.2.69.128/25": {"is_anonymous": True, "is_tor_exit_node": True, "is_anonymous_vpn": True},
+        "81.2.70.0/24": {"is_anonymous": True, "is_hosting_provider": True},
+        "81.2.71.0/24": {"is_anonymous": True, "is_residential_proxy": True},
+        "81.2.72.0/24": {},
+    }
+    wires = {"81.2.72.0/24": {"connection_type": "Cellular"}, "81.2.73.0/24": {"connection_type": "Cable/DSL"}}
+    databases = Databases.open(
+        [
+            city_file,
+            write(tmp_path / "anonymous.mmdb", hidden, type="GeoIP2-Anonymous-IP"),
+            write(tmp_path / "wires.mmdb", wires, type="GeoIP2-Connection-Type"),
+        ]
+    )
+    addresses = ("81.2.69.1", "81.2.69.200", "81.2.70.1", "81.2.71.1", "81.2.72.1", "81.2.73.1")
+    classes = [look_up(databases, ip).network_class for ip in addresses]
+    assert classes == ["vpn", "tor", "hosting", "vpn", "mobile", ""]
+    assert look_up(databases, "81.2.69.1").city == "Milan"
+    assert look_up(databases, "81.2.69.1").build == "GeoIP2-Anonymous-IP 2024-05-01, GeoLite2-City 2024-05-01"
+
+
+def test_the_flat_city_schema_is_read(tmp_path):
+    """Two files, one for each family of addresses; without a radius of their own."""
+    flat = {"city": "Milan", "country_code": "IT", "latitude": 45.46, "longitude": 9.19, "state1": "Lombardy"}
+    v4 = write(tmp_path / "v4.mmdb", {"81.2.69.0/24": flat}, type="city ipv4", ip_version=4)
+    v6 = write(tmp_path / "v6.mmdb", {"2a02:1210::/32": flat}, type="city ipv6")
+    databases = Databases.open([v4, v6])
+    for ip in ("81.2.69.1", "2a02:1210::1"):
+        place = look_up(databases, ip)
+        assert (place.city, place.region, place.country, place.radius_km) == ("Milan", "Lombardy", "IT", 50)
 
 
 def test_several_databases_each_answer_what_they_know(tmp_path, city_file):
@@ -136,11 +175,11 @@ def test_an_older_coordinate_is_not_put_into_the_country_of_a_newer_database(tmp
     assert (look_up(databases, "81.2.73.1").country, look_up(databases, "81.2.73.1").city) == ("IT", "Milan")
 
 
-def refused(path) -> str:
-    """The message with which a file is refused; it names the file."""
+def refused(*paths) -> str:
+    """The message with which files are refused; it names the first."""
     with pytest.raises(DatabaseError) as caught:
-        Database(path)
-    assert str(path) in str(caught.value)
+        Databases.open(paths)
+    assert str(paths[0]) in str(caught.value)
     return str(caught.value)
 
 
@@ -173,9 +212,9 @@ def test_a_file_cut_inside_its_tree_or_its_metadata_is_refused(tmp_path, city_fi
 
 def test_a_database_of_another_type_is_refused_with_its_type_and_what_was_expected(tmp_path):
     """A database that answers nothing we ask is a mistake of the caller."""
-    other = write(tmp_path / "x.mmdb", {"81.2.69.0/24": {"is_tor_exit_node": True}}, type="GeoIP2-Anonymous-IP")
-    assert "GeoIP2-Anonymous-IP" in refused(other)
-    assert "expected a City, Country, Enterprise, ASN or ISP database" in refused(other)
+    other = write(tmp_path / "x.mmdb", {"81.2.69.0/24": {"domain": "clinic.example"}}, type="GeoIP2-Domain")
+    assert "GeoIP2-Domain" in refused(other)
+    assert "expected a City, Country, Enterprise, ASN, ISP" in refused(other)
 
 
 @pytest.mark.parametrize(
@@ -297,62 +336,3 @@ def test_no_database_has_no_build_and_no_answer():
     """The locator works without any."""
     assert Databases().build == ""
     assert look_up(Databases(), "81.2.69.1") is NOWHERE
-
-
-@pytest.mark.real_logs
-@pytest.mark.parametrize("name", ["GeoIP2-City", "GeoLite2-City", "GeoIP2-Enterprise"])
-def test_every_network_of_the_public_test_databases_is_read_as_their_makers_own_reader_does(real_logs, name):
-    """geoip2 is that reader; ours is faster and checks more, and must not say anything else."""
-    path = real_logs / "maxmind_test" / f"{name}-Test.mmdb"
-    ours, compared = Database(path), 0
-    with geoip2.database.Reader(path) as theirs:
-        for network, _ in ours._reader:
-            where = address(str(network[0]))
-            if not where.bits:
-                continue
-            place = ours.look_up(where)[0]
-            said = theirs.enterprise(where.text) if "Enterprise" in name else theirs.city(where.text)
-            assert (place.latitude, place.longitude) == (said.location.latitude, said.location.longitude), network
-            assert place.radius_km == (said.location.accuracy_radius or 0), network
-            assert (place.country, place.city) == (said.country.iso_code or "", said.city.name or ""), network
-            assert place.region == (said.subdivisions[0].name if said.subdivisions else ""), network
-            compared += 1
-    assert compared > 10
-
-
-@pytest.mark.real_logs
-@pytest.mark.parametrize(("name", "ask"), [("GeoLite2-ASN", "asn"), ("GeoIP2-ISP", "isp")])
-def test_every_network_has_the_number_that_its_makers_own_reader_reads(real_logs, name, ask):
-    """The same for databases of numbers."""
-    path = real_logs / "maxmind_test" / f"{name}-Test.mmdb"
-    ours = Database(path)
-    with geoip2.database.Reader(path) as theirs:
-        for network, _ in ours._reader:
-            place, said = ours.look_up(address(str(network[0])))[0], getattr(theirs, ask)(str(network[0]))
-            assert place.asn == (said.autonomous_system_number or 0), network
-            assert place.organisation == (said.autonomous_system_organization or ""), network
-
-
-@pytest.mark.real_logs
-def test_the_city_test_database_answers_as_published(real_logs):
-    """MaxMind's published test file, by a reader of ours."""
-    databases = Databases.open([real_logs / "maxmind_test" / "GeoIP2-City-Test.mmdb"])
-    london, tokyo = look_up(databases, "81.2.69.142"), look_up(databases, "2001:218::1")
-    assert (london.city, london.country, london.latitude, london.radius_km) == ("London", "GB", 51.5142, 10)
-    assert (tokyo.city, tokyo.country, tokyo.radius_km) == ("", "JP", 100)
-    assert look_up(databases, "214.1.1.1").network_class == "anycast"
-    assert databases.build.startswith("GeoIP2-City 20")
-
-
-@pytest.mark.real_logs
-@pytest.mark.parametrize("fault", ["Broken-Double-Format", "Invalid-Node-Count"])
-def test_the_public_broken_databases_are_refused_when_they_are_opened(real_logs, fault):
-    """The first of them opens without complaint, and fails only when its records are read."""
-    refused(real_logs / "maxmind_test" / f"GeoIP2-City-Test-{fault}.mmdb")
-
-
-@pytest.mark.real_logs
-def test_the_public_databases_of_other_types_are_refused(real_logs):
-    """They open without complaint, and would place nobody."""
-    for name in ("GeoIP2-Anonymous-IP", "GeoIP2-Connection-Type"):
-        assert name in refused(real_logs / "maxmind_test" / f"{name}-Test.mmdb")
