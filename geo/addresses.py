@@ -56,6 +56,8 @@ _SCOPES_V6: Final[dict[str, Scope]] = {
     # Teredo lies in 2001::/23: the databases place such an address where its relay is, which is not where its user is.
     "2001::/23": "reserved",
     "2001:db8::/32": "documentation",
+    # 6to4: what stands behind it is in the other address, and databases place the relay.
+    "2002::/16": "reserved",
     "3fff::/20": "documentation",
     "fc00::/7": "private",
     "fe80::/10": "link_local",

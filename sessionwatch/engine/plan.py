@@ -40,11 +40,16 @@ class EnginePlan:
         used.
         """
         ruleset = self.ruleset()
-        lists = load_network_lists(self.rules, self.networks)
-        locator = Locator(
-            Databases.open(self.geo), networks=lists.site, curated=lists.curated, reads=attributes_read(ruleset)
-        )
+        locator = self.locator(attributes_read(ruleset))
         return Engine(ruleset, locator, owns=share(worker, workers) if workers > 1 else None)
+
+    def locator(self, reads: frozenset[str] | None = None) -> Locator:
+        """What places events: the databases and the lists of networks. `reads` as the locator takes it.
+
+        Raises: RulesetError with every fault of a list of networks; DatabaseError where a database cannot be used.
+        """
+        lists = load_network_lists(self.rules, self.networks)
+        return Locator(Databases.open(self.geo), networks=lists.site, curated=lists.curated, reads=reads)
 
 
 def attributes_read(ruleset: Ruleset) -> frozenset[str]:

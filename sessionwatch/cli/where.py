@@ -1,0 +1,135 @@
+"""`sessionwatch where`: what is known of addresses, how sure that is, and who says so. Asks no network."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from geo.addresses import address
+from geo.locator import Locator
+from models.events import SessionEvent
+from models.places import Place
+from sessionwatch.cli.terminal import speaker
+from sessionwatch.engine.plan import EnginePlan
+from sessionwatch.errors import UsageError
+from sessionwatch.ruleset.loading import bundled_rules
+
+SCOPES_SAID: Final = {
+    "": "no address: host names are not looked up",
+    "private": "inside one organisation (RFC 1918, RFC 4193): no place",
+    "cgnat": "between a carrier and its customers (RFC 6598): no place",
+    "loopback": "the machine itself: no place",
+    "link_local": "one cable: no place",
+    "documentation": "for documentation (RFC 5737, RFC 3849)",
+    "multicast": "a group of receivers, nobody's own address: no place",
+    "reserved": "reserved, or a tunnel whose other end is elsewhere: no place",
+    "public": "",
+}
+"""What the scope of an address means, in words."""
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one address, as `--json` tells it; None where nobody knows."""
+
+    written: str
+    address: str
+    network: str
+    scope: str
+    said: str
+    latitude: float | None
+    longitude: float | None
+    radius_km: float | None
+    country: str
+    region: str
+    city: str
+    asn: int | None
+    organisation: str
+    network_class: str
+    source: str
+    build: str
+
+
+def where_command(  # as many as the command has options
+    addresses: Annotated[list[str], typer.Argument(help="IP addresses, v4 or v6.", metavar="ADDRESS...")],
+    *,
+    geo: Annotated[list[Path] | None, typer.Option(help="A geo database; may be repeated.")] = None,
+    networks: Annotated[
+        list[Path] | None, typer.Option(help="A list of your own networks and their classes; may be repeated.")
+    ] = None,
+    rules: Annotated[list[Path] | None, typer.Option(help="Rules whose lists of networks count.")] = None,
+    at: Annotated[str | None, typer.Option(help="The instant asked about (ISO 8601, UTC); now if not given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each address.")] = False,
+) -> None:
+    """Tell where addresses are, how sure that is, what kind of network they belong to, and who says so."""
+    plan = EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), networks=tuple(networks or ()))
+    locator, instant = plan.locator(), _instant(at)
+    found = [known(locator, written, instant) for written in addresses]
+    if as_json:
+        for one in found:
+            typer.echo(msgspec.json.encode(one).decode())
+        return
+    console = speaker()
+    for one in found:
+        for line in lines(one):
+            console.print(line, markup=False, soft_wrap=True)
+
+
+def known(locator: Locator, written: str, at: datetime) -> Known:
+    """What `locator` knows of the address that is `written`, at an instant."""
+    where = address(written.strip())
+    place = locator.locate(SessionEvent(id="where", at=at, kind="activity", ip=where.text)).place or Place()
+    return Known(
+        written=written,
+        address=where.text,
+        network=where.network,
+        scope=where.scope,
+        said=SCOPES_SAID[where.scope] or _said(place),
+        latitude=place.latitude,
+        longitude=place.longitude,
+        radius_km=round(place.radius_km, 1) if place.located else None,
+        country=place.country,
+        region=place.region,
+        city=place.city,
+        asn=place.asn or None,
+        organisation=place.organisation,
+        network_class=place.network_class,
+        source=place.source,
+        build=place.build,
+    )
+
+
+def lines(one: Known) -> list[str]:
+    """What a person reads of an address: first where it is, then what else is known, a line each."""
+    told: list[tuple[str, str]] = []
+    first = one.said
+    if one.latitude is not None and one.longitude is not None:
+        place = Place(country=one.country, region=one.region, city=one.city)
+        first = f"{place.label}, within {one.radius_km:,.0f} km"
+        told.append(("coordinate", f"{one.latitude:.4f}, {one.longitude:.4f}"))
+        told.append(("scope", one.said))
+    told.append(("address", one.address if one.address != one.written else ""))
+    told.append(("network", f"{one.network}, known and counted as one" if one.network != one.address else ""))
+    told.append(("operator", f"AS{one.asn} {one.organisation}".strip() if one.asn else one.organisation))
+    told.append(("class", (one.network_class or "ordinary, or not known") if one.address else ""))
+    told.append(("from", one.build))
+    return [f"{one.written}: {first}", *(f"  {name:<12}{said}" for name, said in told if said)]
+
+
+def _said(place: Place) -> str:
+    if place.located:
+        return ""
+    return f"{place.label}, with no coordinate" if place.country else "nobody knows where"
+
+
+def _instant(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--at {text!r} is no instant; write 2026-03-02 or 2026-03-02T10:00:00Z") from error
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

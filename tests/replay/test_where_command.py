@@ -1,0 +1,48 @@
+"""`sessionwatch where`, as a user types it."""
+
+from __future__ import annotations
+
+import json
+
+from tests.replay.command import sessionwatch
+from tests.unit.geo.mmdb import asn, city, write
+
+
+def test_tells_where_how_sure_what_network_and_who_says_so(tmp_path):
+    """A place, an address of each scope, a name, and a network that a list knows: none is an error."""
+    milan = city("IT", city="Milan", region="Lombardy", at=(45.4642, 9.19), radius_km=20)
+    cities = write(tmp_path / "city.mmdb", {"81.2.69.0/24": milan, "81.2.70.0/24": city("GB", at=(54.0, -2.0))})
+    numbers = write(tmp_path / "asn.mmdb", {"81.2.69.0/24": asn(3269, "ASN-IBSNAZ")}, type="GeoLite2-ASN")
+    asked = ["81.2.69.7", "81.2.70.1", "10.1.2.3", "2002:5102:4507::1", "mail.example", "8.8.8.8", "203.0.113.9"]
+    told = sessionwatch("where", *asked, "--geo", cities, "--geo", numbers)
+    assert told.code == 0, told.err
+    assert told.out.splitlines()[:5] == [
+        "81.2.69.7: Milan, IT, within 20 km",
+        "  coordinate  45.4642, 9.1900",
+        "  operator    AS3269 ASN-IBSNAZ",
+        "  class       ordinary, or not known",
+        "  from        GeoLite2-ASN 2024-05-01, GeoLite2-City 2024-05-01",
+    ]
+    for line in (
+        "10.1.2.3: inside one organisation (RFC 1918, RFC 4193): no place",
+        "2002:5102:4507::1: reserved, or a tunnel whose other end is elsewhere: no place",
+        "mail.example: no address: host names are not looked up",
+        "203.0.113.9: for documentation (RFC 5737, RFC 3849)",
+        "  class       anycast",
+    ):
+        assert line in told.out.splitlines()
+    assert "81.2.70.1: GB, within " in told.out
+
+
+def test_tells_machines_the_same_and_asks_lists_at_an_instant(tmp_path):
+    """One JSON object an address; an entry of a list that has expired says nothing."""
+    networks = tmp_path / "ours.yaml"
+    entry = '{network: 192.0.2.0/24, class: vpn, organisation: St. Anna, reason: x, owner: IT, until: "2026-07-01"}'
+    networks.write_text(f"id: ours\ntitle: Ours\ntype: network_classes\nentries:\n  - {entry}\n", "utf-8")
+    for at, wanted in (("2026-06-30", "vpn"), ("2026-07-01T00:00:00Z", "")):
+        told = sessionwatch("where", "192.0.2.7", "--networks", networks, "--at", at, "--json")
+        (line,) = told.out.splitlines()
+        assert json.loads(line)["network_class"] == wanted
+    refused = sessionwatch("where", "192.0.2.7", "--at", "tomorrow")
+    assert refused.code == 2
+    assert "write 2026-03-02" in refused.err
