@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from geographiclib.geodesic import Geodesic
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from geo.distance import (
     EARTH_RADIUS_KM,
+    ELLIPSOID_ERROR_MAX,
     HALF_WAY_ROUND_KM,
     PREFILTER_MARGIN_KM,
     great_circle_km,
@@ -76,6 +78,18 @@ def angle_km(a: tuple[float, float], b: tuple[float, float]) -> float:
 def test_agrees_with_the_angle_between_vectors(a: tuple[float, float], b: tuple[float, float]) -> None:
     """The haversine and the vector formula give one distance, to a metre even at antipodes."""
     assert great_circle_km(*a, *b) == pytest.approx(angle_km(a, b), abs=0.001)
+
+
+@given(points, points)
+@example((0.0, 0.0), (0.0, 0.0))
+@example((90.0, 0.0), (-90.0, 0.0))
+@example((0.0, -180.0), (0.0, 180.0))
+@example((0.3, 0.0), (-0.3, 179.7))
+@example((0.0, 0.0), (0.0, 0.001))
+def test_the_sphere_is_within_its_stated_error_of_the_ellipsoid(a: tuple[float, float], b: tuple[float, float]) -> None:
+    """Against the geodesic on WGS 84 (Karney 2013), at poles, antipodes, the date line and 0/0 as elsewhere."""
+    true_km = Geodesic.WGS84.Inverse(*a, *b, Geodesic.DISTANCE)["s12"] / 1000
+    assert abs(great_circle_km(*a, *b) - true_km) <= ELLIPSOID_ERROR_MAX * true_km + 1e-6
 
 
 @pytest.mark.parametrize(
