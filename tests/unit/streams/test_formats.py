@@ -4,35 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Any
 
 import pytest
 
-from models.events import SessionEvent
 from sessionwatch.errors import BadRecordError
-from streams.adapters import adapters
-from streams.adapters.adapter import Dropped
-
-
-def example(name: str, title: str) -> dict[str, Any]:
-    """A copy of an adapter's own example, to be changed."""
-    return copy.deepcopy(dict(next(each.record for each in adapters()[name].examples if title in each.title)))
-
-
-def adapted(name: str, record: dict[str, Any]) -> list[SessionEvent]:
-    """The events of a record."""
-    adapter = adapters()[name]
-    made = adapter.adapt(adapter.decode(json.dumps(record).encode()))
-    assert not isinstance(made, Dropped), made
-    return list(made)
-
-
-def dropped(name: str, record: dict[str, Any]) -> str:
-    """The reason why a record is dropped."""
-    made = adapters()[name].adapt(record)
-    assert isinstance(made, Dropped), made
-    return made.reason
-
+from tests.unit.streams.adapting import adapted, dropped, example
 
 # Entra
 
@@ -334,38 +310,3 @@ def test_a_pairing_without_a_model_takes_the_quoted_name() -> None:
         record["resources"] = [{"ipaddress": "192.0.2.7"}]
         (event,) = adapted("pingid", record)
         assert (event.kind, event.device) == ("device_enrolled", device)
-
-
-# All
-
-
-@pytest.mark.parametrize("name", [name for name in adapters() if name != "native"])
-@pytest.mark.parametrize(
-    "written",
-    ["2026-03-02T09:00:00Z", "2026-03-02 09:00:00", "2026-03-02T10:00:00+01:00", "2026-03-02T09:00:00.000000000"],
-)
-def test_times_in_all_their_forms_are_one(name, written) -> None:
-    """With a zone or without, with a blank or a T, to the nanosecond: one instant."""
-    record = adapters()[name].examples[0].record
-    field = {"entra": "CreatedDateTime", "okta": "published", "pingid": "recorded"}.get(name, "eventTime")
-    assert adapted(name, {**record, field: written})[0].at.isoformat() == "2026-03-02T09:00:00+00:00"
-
-
-@pytest.mark.parametrize("name", [name for name in adapters() if name != "native"])
-@pytest.mark.parametrize("written", ["redacted", "2026-13-02T09:00:00Z", "2026-03-02", 5, "0001-01-01T00:00:00+09:00"])
-def test_a_time_that_is_none_is_a_bad_record(name, written) -> None:
-    """No guess is made of a time: a date alone, a number, a month 13."""
-    record = adapters()[name].examples[0].record
-    field = {"entra": "CreatedDateTime", "okta": "published", "pingid": "recorded"}.get(name, "eventTime")
-    with pytest.raises(BadRecordError, match="bad_time"):
-        adapted(name, {**record, field: written})
-
-
-@pytest.mark.parametrize("name", [name for name in adapters() if name != "native"])
-def test_an_id_that_is_too_long_becomes_a_hash(name) -> None:
-    """Ids stay within what the schema allows, and stay different."""
-    record = adapters()[name].examples[0].record
-    field = {"entra": "Id", "okta": "uuid", "pingid": "id"}.get(name, "eventID")
-    ids = {adapted(name, {**record, field: "x" * 600 + end})[0].id for end in "ab"}
-    assert len(ids) == 2
-    assert all(len(each) < 100 for each in ids)

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from sessionwatch.errors import InputError
+from streams.adapters import adapters
 from streams.reading import read
 
 LINES = [b'{"id":"e%d","at":"2026-03-02T09:00:00Z","kind":"login","user":"ann"}' % n for n in range(1000)]
@@ -67,7 +68,7 @@ def test_unknown_files_are_told_one_a_line(named, reading, write) -> None:
     assert first == ("21 files cannot be read:" if named else "22 files, and no log:")
     assert each == [f"  {file}: of no known format: text without JSON records" for file in files[:5]]
     assert more == ("  and 16 more" if named else "  and 17 more")
-    assert known == "Known: cloudtrail, entra, native, okta, pingid"
+    assert known == f"Known: {', '.join(adapters())}"
 
 
 def test_an_unknown_file_named_beside_a_good_one_is_an_error(reading, write) -> None:
@@ -110,7 +111,7 @@ def test_foreign_files_in_a_folder_are_named_and_skipped(reading, write) -> None
 def test_a_single_path_of_no_known_format_is_an_error(content, glob, reading, write) -> None:
     """One named file that is foreign, or nothing but foreign files, is refused with the known formats."""
     file = write("x/foreign.txt", content)
-    with pytest.raises(InputError, match=r"foreign.txt: .*[Kk]nown: cloudtrail, entra, native, okta, pingid"):
+    with pytest.raises(InputError, match=rf"foreign.txt: .*[Kk]nown: {', '.join(adapters())}"):
         reading(str(file.parent / "*") if glob else file)
 
 
