@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +29,10 @@ _NESTED: Final = (dict, list)
 
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _ISO_LENGTH_MIN: Final = len("2024-01-01T00:00")
+_NUMBER: Final = re.compile(r"\d{1,18}(\.\d{1,18})?", re.ASCII)
+_1970: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_INSTANT_MAX: Final = datetime(9999, 12, 31, tzinfo=UTC) - _1970
+_UNITS: Final = {timedelta(seconds=1): "seconds", timedelta(milliseconds=1): "milliseconds"}
 _NOTHING: Final = frozenset({"", "-", "null", "unknown", "n/a", "none"})
 
 
@@ -152,6 +156,24 @@ def instant_of(value: Any, where: str) -> datetime:
     except (ValueError, OverflowError):
         pass
     raise _bad_time(where)
+
+
+def instant_since_1970(value: Any, where: str, unit: timedelta) -> datetime:
+    """An aware UTC instant out of a number, or digits, of `unit` since 1970, rounded to a microsecond.
+
+    >>> instant_since_1970("1772442000.5", "ts", timedelta(seconds=1)).isoformat()
+    '2026-03-02T09:00:00.500000+00:00'
+
+    Raises:
+        BadRecordError: `no_time` or `bad_time`; the detail names `where`.
+    """
+    if value in (None, ""):
+        raise BadRecordError("no_time", f"`{where}` is missing")
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value) if "." in value else int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _INSTANT_MAX / unit:
+        raise BadRecordError("bad_time", f"`{where}` is no number of {_UNITS.get(unit, unit)} since 1970")
+    return _1970 + value * unit
 
 
 def _bad_time(where: str) -> BadRecordError:
