@@ -104,3 +104,11 @@ def test_a_real_database_places_addresses(real_logs: Path, tmp_path: Path) -> No
     (alert,) = [alert for alert in alerts_in(path) if alert["rule"]["id"] == "impossible_travel"]
     assert alert["geo_build"].startswith("GeoIP2-City")
     assert alert["evidence"]["minimum_km"] > 7_000
+
+
+def test_keycloak_tried_by_its_makers_is_no_attack(told) -> None:
+    """Logins, lockouts and kills of a realm under test raise nothing of medium severity or more."""
+    summary, alerts = told("keycloak")
+    assert (summary["records_read"], summary["mapped"], summary["dead_letter"]) == (81, 78, 0)
+    assert summary["dropped"] == {"twin_of_credential_event": 3}
+    assert not [alert for alert in alerts if alert["severity"] not in {"info", "low"}]
