@@ -97,6 +97,22 @@ class Database:
         except _UNREADABLE as error:
             raise DatabaseError(f"{self.path}: {self.type}: broken record of {address.text} ({error})") from error
 
+    def walk(self) -> int:
+        """Read every record, however many; how many networks there are.
+
+        Raises:
+            DatabaseError: one of them cannot be read.
+        """
+        count = 0
+        try:
+            for _, record in self._reader:
+                self.reads(record, self.build)
+                count += 1
+        except _UNREADABLE as error:
+            message = f"{self.path}: {self.type}: after {count:,} networks a record cannot be read ({error})"
+            raise DatabaseError(f"{message}; get the file again") from error
+        return count
+
     def close(self) -> None:
         """Let go of the file."""
         self._reader.close()

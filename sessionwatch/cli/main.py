@@ -7,7 +7,7 @@ import sys
 import typer
 
 from sessionwatch import __version__
-from sessionwatch.cli import catalogue, convert, replay, rules, where
+from sessionwatch.cli import catalogue, convert, doctor, replay, rules, where
 from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.terminal import complaints
 from sessionwatch.errors import SessionwatchError
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("replay")(replay.replay_command)
 app.command("convert")(convert.convert_command)
+app.command("doctor")(doctor.doctor_command)
 app.command("where")(where.where_command)
 app.command("formats")(catalogue.formats_command)
 app.command("detectors")(catalogue.detectors_command)

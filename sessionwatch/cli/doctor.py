@@ -1,0 +1,120 @@
+"""`sessionwatch doctor`: whether this installation, its rules, lists and databases are fit to be relied on."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import typer
+
+from geo.databases import Database, Databases
+from sessionwatch import __version__
+from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.terminal import speaker
+from sessionwatch.errors import SessionwatchError
+from sessionwatch.ruleset.loading import bundled_rules, expired_exemptions, load_rules
+from sessionwatch.ruleset.network_lists import load_network_lists
+
+DATABASE_AGE_MAX: Final = timedelta(days=90)
+"""Addresses move: a database older than this is warned of. MaxMind and DB-IP publish a new one at least each month."""
+
+State = Literal["ok", "warning", "FAULT"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was looked at, how it is, and what to do where it is not well."""
+
+    what: str
+    state: State
+    said: str
+    to_do: str = ""
+
+
+def doctor_command(
+    *,
+    rules: Annotated[list[Path] | None, typer.Option(help="Rule files or folders instead of the bundled ones.")] = None,
+    geo: Annotated[list[Path] | None, typer.Option(help="A geo database; may be repeated.")] = None,
+    networks: Annotated[
+        list[Path] | None, typer.Option(help="A list of your own networks and their classes; may be repeated.")
+    ] = None,
+) -> None:
+    """Check the installation, the rules, the lists of networks and every record of the databases; say what to do."""
+    now, paths = datetime.now(UTC), list(rules or [bundled_rules()])
+    checks = [
+        *_guarded("installation", _installation),
+        *_guarded("rules", lambda: _rules(paths, now)),
+        *_guarded("networks", lambda: _networks(paths, list(networks or ()), now)),
+    ]
+    databases = [check for path in geo or () for check in _guarded(path.name, partial(_database, path, now))]
+    if not any(check.state == "FAULT" for check in databases):
+        databases += _guarded("databases", partial(_together, list(geo or ())))
+    checks += databases
+    console = speaker()
+    for check in checks:
+        console.print(f"{check.state:<8} {check.what}: {check.said}", markup=False, soft_wrap=True)
+        for line in check.to_do.splitlines():
+            console.print(f"         {line}", markup=False, soft_wrap=True)
+    faults = sum(check.state == "FAULT" for check in checks)
+    warnings = sum(check.state == "warning" for check in checks)
+    console.print(f"{len(checks)} checks: {faults} faults, {warnings} warnings", markup=False)
+    raise typer.Exit(Exit.FAILED if faults else Exit.DONE)
+
+
+def _guarded(what: str, look: Callable[[], Iterator[Check]]) -> list[Check]:
+    """What `look` finds; what it raises on purpose is a fault like any other, and the other checks go on."""
+    try:
+        return list(look())
+    except SessionwatchError as error:
+        return [Check(what, "FAULT", "cannot be used", str(error))]
+
+
+def _installation() -> Iterator[Check]:
+    said = f"sessionwatch {__version__}, Python {platform.python_version()}, {sys.platform} on {platform.machine()}"
+    yield Check("installation", "ok", said)
+
+
+def _rules(paths: list[Path], now: datetime) -> Iterator[Check]:
+    loaded = load_rules(paths)
+    modes = {mode: sum(rule.written.mode == mode for rule in loaded) for mode in ("alert", "enforce", "shadow", "off")}
+    told = ", ".join(f"{count} {mode}" for mode, count in modes.items() if count)
+    yield Check("rules", "ok", f"{len(loaded)} well formed ({told})")
+    for fault in expired_exemptions(loaded, now):
+        yield Check("rules", "warning", fault.message, fault.hint)
+
+
+def _networks(rules: list[Path], files: list[Path], now: datetime) -> Iterator[Check]:
+    lists = load_network_lists(rules, files)
+    yield Check("networks", "ok", f"{len(lists.site)} of your own, {len(lists.curated)} curated")
+    now_us = round(now.timestamp() * 1_000_000)
+    ended = sorted(
+        name for name, known in lists.site.items() if known.until_us is not None and known.until_us <= now_us
+    )
+    if ended:
+        yield Check(
+            "networks", "warning", f"ended: {', '.join(sorted(ended))}", "remove these entries or give them a new end"
+        )
+    if not lists.site:
+        to_do = "without a list your own VPN and web gateway look like places; see docs/networks.md and --networks"
+        yield Check("networks", "warning", "none of your own", to_do)
+
+
+def _together(paths: list[Path]) -> Iterator[Check]:
+    Databases.open(paths).close()
+    if paths:
+        yield Check("databases", "ok", f"{len(paths)} can be asked together")
+
+
+def _database(path: Path, now: datetime) -> Iterator[Check]:
+    database = Database(path)
+    records = database.walk()
+    yield Check(path.name, "ok", f"{database.build}, all {records:,} networks read")
+    age = now - database.built_at
+    if age > DATABASE_AGE_MAX:
+        yield Check(path.name, "warning", f"{age.days} days old", "get a newer one: addresses move")
