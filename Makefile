@@ -55,6 +55,9 @@ outline: ready-run  ## make the outline of the world's countries anew (needs npm
 	@cd out && npm pack --silent world-atlas@2.0.2
 	@$(PY) -m geo.outline_making out/world-atlas-2.0.2.tgz geo/outline.tsv
 
+bench: ready-dev  ## measure a replay beside decoding and the same rules as SQL (BENCH="--events 10000000" adds arguments)
+	@$(PY) -m bench.replay $(BENCH)
+
 lock:  ## write requirements/*.txt anew with uv; the only place where versions are chosen
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv (pip install uv), or say make lock UV=/path/to/uv"; exit 1; }
 	$(UV) pip compile pyproject.toml --group dev --group install --extra live $(LOCK) -o requirements/dev.txt

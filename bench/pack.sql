@@ -1,0 +1,199 @@
+-- The starter pack as an analyst would write it over one file: load once, then a query for each rule.
+-- A query's name is its rule's. SQL cannot learn, fold or be suspicious; where a rule does, the nearest equivalent
+-- stands here, and says so. Nothing is said of why, of what was set aside, or of what could not be judged.
+
+-- name: load
+CREATE OR REPLACE TABLE events AS
+SELECT id, "at", kind, "user", session, "action", outcome, ip, user_agent, device, coalesce("role", '') AS "role",
+       coalesce(interactive, true) AS interactive, coalesce("count", 1) AS objects, coalesce(bytes, 0) AS bytes,
+       place.latitude AS latitude, place.longitude AS longitude, place.country AS country
+FROM read_json('{file}', format = 'newline_delimited', columns = {
+    id: 'VARCHAR', "at": 'TIMESTAMP', kind: 'VARCHAR', "user": 'VARCHAR', session: 'VARCHAR', "action": 'VARCHAR',
+    outcome: 'VARCHAR', ip: 'VARCHAR', user_agent: 'VARCHAR', device: 'VARCHAR', "role": 'VARCHAR',
+    interactive: 'BOOLEAN', "count": 'BIGINT', bytes: 'BIGINT',
+    place: 'STRUCT(latitude DOUBLE, longitude DOUBLE, country VARCHAR)'
+});
+
+-- name: impossible_travel
+WITH steps AS (
+    SELECT "user", "at", ip, device, latitude, longitude,
+           lag("at") OVER w AS before_at, lag(ip) OVER w AS before_ip, lag(device) OVER w AS before_device,
+           lag(latitude) OVER w AS before_latitude, lag(longitude) OVER w AS before_longitude
+    FROM events
+    WHERE kind = 'login' AND interactive AND outcome <> 'failure' AND latitude IS NOT NULL
+    WINDOW w AS (PARTITION BY "user" ORDER BY "at")
+), far AS (
+    SELECT *, 2 * 6371 * asin(sqrt(pow(sin(radians(latitude - before_latitude) / 2), 2)
+           + cos(radians(latitude)) * cos(radians(before_latitude))
+           * pow(sin(radians(longitude - before_longitude) / 2), 2))) - 100 AS km
+    FROM steps WHERE before_at IS NOT NULL AND ip <> before_ip
+)
+SELECT "user", "at", before_at, ip, before_ip, km FROM far
+WHERE km > 300 AND km > 900 * greatest(epoch("at" - before_at), 1) / 3600;
+
+-- name: geo_velocity
+-- By day instead of a sliding window.
+WITH steps AS (
+    SELECT "user", "at", country, latitude, longitude,
+           lag(latitude) OVER w AS before_latitude, lag(longitude) OVER w AS before_longitude
+    FROM events
+    WHERE kind = 'login' AND interactive AND outcome <> 'failure' AND latitude IS NOT NULL
+    WINDOW w AS (PARTITION BY "user" ORDER BY "at")
+)
+SELECT "user", date_trunc('day', "at") AS day, count(DISTINCT country) AS countries,
+       sum(coalesce(2 * 6371 * asin(sqrt(pow(sin(radians(latitude - before_latitude) / 2), 2)
+           + cos(radians(latitude)) * cos(radians(before_latitude))
+           * pow(sin(radians(longitude - before_longitude) / 2), 2))), 0)) AS km,
+       epoch(max("at") - min("at")) / 3600 AS hours
+FROM steps GROUP BY ALL HAVING countries >= 3 AND km > 2000 AND km > 500 * hours;
+
+-- name: geo_velocity_failures
+-- By hour instead of a sliding window.
+WITH steps AS (
+    SELECT "user", "at", country, latitude, longitude,
+           lag(latitude) OVER w AS before_latitude, lag(longitude) OVER w AS before_longitude
+    FROM events
+    WHERE kind = 'login_failed' AND latitude IS NOT NULL
+    WINDOW w AS (PARTITION BY "user" ORDER BY "at")
+)
+SELECT "user", date_trunc('hour', "at") AS hour, count(DISTINCT country) AS countries,
+       sum(coalesce(2 * 6371 * asin(sqrt(pow(sin(radians(latitude - before_latitude) / 2), 2)
+           + cos(radians(latitude)) * cos(radians(before_latitude))
+           * pow(sin(radians(longitude - before_longitude) / 2), 2))), 0)) AS km,
+       epoch(max("at") - min("at")) / 3600 AS hours
+FROM steps GROUP BY ALL HAVING countries >= 4 AND km > 5000 AND km > 2000 * hours;
+
+-- name: session_hijack
+WITH steps AS (
+    SELECT "user", session, "at", ip, device, lag(ip) OVER w AS before_ip, lag(device) OVER w AS before_device
+    FROM events
+    WHERE kind IN ('login', 'activity', 'refresh', 'export', 'credential_change', 'privilege_change')
+      AND interactive AND session <> ''
+    WINDOW w AS (PARTITION BY "user", session ORDER BY "at")
+)
+SELECT "user", session, "at", ip, before_ip, device, before_device FROM steps
+WHERE before_ip IS NOT NULL AND ip <> before_ip AND device <> before_device;
+
+-- name: session_hijack_role
+WITH steps AS (
+    SELECT session, "at", ip, device, lag(ip) OVER w AS before_ip, lag(device) OVER w AS before_device
+    FROM events
+    WHERE kind NOT IN ('logout', 'timeout', 'revoked', 'verdict')
+      AND NOT interactive AND "role" IN ('AssumedRole', 'FederatedUser') AND session <> ''
+    WINDOW w AS (PARTITION BY session ORDER BY "at")
+)
+SELECT session, "at", ip, before_ip, device, before_device FROM steps
+WHERE before_ip IS NOT NULL AND ip <> before_ip AND device <> before_device;
+
+-- name: concurrent_sessions
+-- By half-hour instead of by what is live.
+SELECT "user", time_bucket(INTERVAL 30 MINUTE, "at") AS half_hour, count(DISTINCT device) AS devices,
+       count(DISTINCT ip) AS networks
+FROM events
+WHERE kind IN ('login', 'activity', 'refresh', 'export') AND interactive AND session <> ''
+GROUP BY ALL HAVING devices >= 3 AND networks >= 3;
+
+-- name: new_country
+-- A country first seen after ten sign-ins.
+WITH ordered AS (
+    SELECT "user", "at", country, row_number() OVER (PARTITION BY "user" ORDER BY "at") AS n
+    FROM events WHERE kind = 'login' AND interactive AND outcome <> 'failure' AND country <> ''
+)
+SELECT "user", country, min("at") AS first_at, min(n) AS n FROM ordered GROUP BY ALL HAVING min(n) > 10;
+
+-- name: new_device
+-- A device first seen after ten sign-ins, at an address first seen then too.
+WITH ordered AS (
+    SELECT "user", "at", device, ip, row_number() OVER (PARTITION BY "user" ORDER BY "at") AS n
+    FROM events
+    WHERE kind = 'login' AND interactive AND outcome <> 'failure' AND device <> '' AND device <> 'shared-workstation'
+), devices AS (
+    SELECT "user", device, min(n) AS n, arg_min(ip, n) AS ip FROM ordered GROUP BY ALL HAVING min(n) > 10
+)
+SELECT devices.* FROM devices
+WHERE NOT EXISTS (
+    SELECT 1 FROM ordered WHERE ordered."user" = devices."user" AND ordered.ip = devices.ip AND ordered.n < devices.n
+);
+
+-- name: new_device_mfa
+WITH ordered AS (
+    SELECT "user", "at", device, row_number() OVER (PARTITION BY "user" ORDER BY "at") AS n
+    FROM events WHERE kind IN ('mfa_challenge', 'mfa_result', 'device_enrolled') AND device <> ''
+)
+SELECT "user", device, min("at") AS first_at, min(n) AS n FROM ordered GROUP BY ALL HAVING min(n) > 10;
+
+-- name: mass_export
+WITH windows AS (
+    SELECT "user", "at", sum(objects) OVER w AS objects, sum(bytes) OVER w AS bytes
+    FROM events
+    WHERE kind = 'export' AND outcome <> 'failure' AND "role" NOT IN ('AssumedRole', 'FederatedUser', 'AWSAccount')
+    WINDOW w AS (PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 1 HOUR PRECEDING AND CURRENT ROW)
+), days AS (
+    SELECT "user", date_trunc('day', "at") AS day, max(objects) AS objects, max(bytes) AS bytes
+    FROM windows GROUP BY ALL
+), habits AS (
+    SELECT *, median(objects) OVER w AS usual_objects, median(bytes) OVER w AS usual_bytes, count(*) OVER w AS days
+    FROM days
+    WINDOW w AS (PARTITION BY "user" ORDER BY day ROWS BETWEEN 30 PRECEDING AND 1 PRECEDING)
+)
+SELECT * FROM habits
+WHERE objects >= 1000 OR bytes >= 5000000000
+   OR (days >= 5 AND (objects > greatest(100, 2.2 * usual_objects) OR bytes > greatest(500000000, 2.2 * usual_bytes)));
+
+-- name: brute_force
+SELECT "user", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "at", count(*) OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 10 MINUTE PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind = 'login_failed'
+) WHERE n >= 20 GROUP BY "user";
+
+-- name: brute_force_many_countries
+SELECT "user", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "at", count(DISTINCT country) OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 30 MINUTE PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind = 'login_failed'
+) WHERE n >= 3 GROUP BY "user";
+
+-- name: password_spray
+SELECT ip, min("at") AS first_at, max(n) AS n FROM (
+    SELECT ip, "at", count(DISTINCT "user") OVER (
+        PARTITION BY ip ORDER BY "at" RANGE BETWEEN INTERVAL 30 MINUTE PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind = 'login_failed'
+) WHERE n >= 15 GROUP BY ip;
+
+-- name: mfa_fatigue
+SELECT "user", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "at", count(*) OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 30 MINUTE PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind IN ('mfa_challenge', 'mfa_result') AND outcome = 'failure'
+) WHERE n >= 10 GROUP BY "user";
+
+-- name: mass_read_secrets
+SELECT "user", "action", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "action", "at", count(*) OVER (
+        PARTITION BY "user", "action" ORDER BY "at" RANGE BETWEEN INTERVAL 10 MINUTE PRECEDING AND CURRENT ROW) AS n
+    FROM events
+    WHERE kind IN ('activity', 'export') AND "action" IN (
+        'BatchGetSecretValue', 'Decrypt', 'GetParameter', 'GetParameters', 'GetParametersByPath', 'GetPasswordData',
+        'GetSecretValue', 'read_secret')
+) WHERE n >= 30 GROUP BY "user", "action";
+
+-- name: mass_delete_secrets
+SELECT "user", "action", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "action", "at", count(*) OVER (
+        PARTITION BY "user", "action" ORDER BY "at" RANGE BETWEEN INTERVAL 10 MINUTE PRECEDING AND CURRENT ROW) AS n
+    FROM events
+    WHERE kind IN ('activity', 'policy_change', 'credential_change') AND "action" IN (
+        'DeleteParameter', 'DeleteParameters', 'DeleteSecret', 'DisableKey', 'ScheduleKeyDeletion', 'delete_secret')
+) WHERE n >= 15 GROUP BY "user", "action";
+
+-- name: travel_load
+-- The travel query alone, with the columns that it needs.
+CREATE OR REPLACE TABLE events AS
+SELECT "at", kind, "user", outcome, ip, device, coalesce(interactive, true) AS interactive,
+       place.latitude AS latitude, place.longitude AS longitude
+FROM read_json('{file}', format = 'newline_delimited', columns = {
+    "at": 'TIMESTAMP', kind: 'VARCHAR', "user": 'VARCHAR', outcome: 'VARCHAR', ip: 'VARCHAR', device: 'VARCHAR',
+    interactive: 'BOOLEAN', place: 'STRUCT(latitude DOUBLE, longitude DOUBLE)'
+})
+WHERE kind = 'login';
