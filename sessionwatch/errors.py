@@ -92,10 +92,18 @@ def _blank(char: str) -> str:
     return "  " if unicodedata.east_asian_width(char) in {"W", "F"} else " "
 
 
-class RulesetError(SessionwatchError):
-    """A rule set with faults is refused whole. `faults` has every one of them, in order of file and line."""
+class WrittenError(SessionwatchError):
+    """Files that somebody wrote have faults, and are refused whole. `faults` has every one, by file and line."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         """Hold `faults`, sorted."""
         self.faults = tuple(sorted(faults))
         super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class RulesetError(WrittenError):
+    """A rule set with faults is refused whole; `sessionwatch check` tells them all again once they are mended."""
+
+
+class MappingError(WrittenError):
+    """A mapping with faults is no format. `sessionwatch formats --mapping FILE` tells them all."""

@@ -90,7 +90,7 @@ class DeadLetter:
         self.entries += 1
         if self._descriptor < 0:
             return
-        text = record.raw.decode("utf-8", "backslashreplace")
+        text = (record.written or record.raw).decode("utf-8", "backslashreplace")
         kept = None if self._redact else text[: self._raw_length_max]
         entry = Entry(
             file=file,

@@ -14,6 +14,7 @@ import pydantic
 from models.events import SessionEvent
 from sessionwatch.errors import BadRecordError, InputError
 from streams.accounting import Accounting, Remark, What, what_of
+from streams.adapters import adapters
 from streams.adapters.adapter import Dropped
 from streams.canonical import Canonical
 from streams.deadletter import DeadLetter
@@ -28,6 +29,8 @@ RECORDS_TOGETHER: Final = 400
 
 CUT_SHORT: Final = "cut_short"
 """The reason for what is left of a record where its file ends too early."""
+_TORN: Final = frozenset({"invalid_json", "wrong_width", "unclosed_quote"})
+"""How what is left of a record shows."""
 
 Progress = Callable[[int, int | None], None]
 """Told, after every block: bytes of files done, and in all (None where standard input is among them)."""
@@ -40,14 +43,15 @@ _BLOCK_FAULTS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class ReadSettings(pydantic.BaseModel):
     """How to read.
 
-    format: a format's name, or `auto`. tenant: the customer's organisation. aliases: other names of users, to the one
-    that counts. record_bytes_max: larger records go to the dead letter. document_bytes_max: a larger JSON document
-    (unpacked) is not read; JSON Lines have no limit.
+    format: a format's name, or `auto`. mappings: files of mappings that are formats too. tenant: the customer's
+    organisation. aliases: other names of users, to the one that counts. record_bytes_max: larger records go to the
+    dead letter. document_bytes_max: a larger JSON document (unpacked) is not read; JSON Lines have no limit.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     format: str = "auto"
+    mappings: tuple[Path, ...] = ()
     tenant: str = pydantic.Field("default", min_length=1)
     aliases: dict[str, str] = {}
     record_bytes_max: int = pydantic.Field(RECORD_BYTES_MAX, ge=1024, le=64 * 1024 * 1024)
@@ -73,6 +77,7 @@ def read(
         InputError: a PATH names nothing, a named file cannot be read or is of no known format, or all are empty.
         AmbiguousFormatError: a file fits several formats.
         UsageError: there is no such format.
+        MappingError: a mapping has faults.
     """
     return itertools.chain.from_iterable(
         read_blocks(paths, settings, accounting, dead_letter, progress=progress, stop=stop)
@@ -91,7 +96,8 @@ def read_blocks(
     """As `read`, in lists of events as they were decoded; sums are exact whenever a list has been given."""
     settings = settings or ReadSettings()
     accounting = Accounting() if accounting is None else accounting
-    feeds = survey(paths, settings.format, settings.record_bytes_max, accounting)
+    formats = adapters(settings.mappings)
+    feeds = survey(paths, settings.format, settings.record_bytes_max, accounting, formats)
     reader = _Reader(settings, accounting, dead_letter or DeadLetter(), progress, stop)
     return reader.events(feeds)
 
@@ -140,7 +146,7 @@ class _Reader:
         done = self._bytes_done
         gathered: list[SessionEvent] = []
         try:
-            for n, block in enumerate(records_of(feed.container, chunks, *limits), start=1):
+            for n, block in enumerate(records_of(feed.container, chunks, *limits, feed.table), start=1):
                 self._cut = bool(stream.fault)
                 gathered += self._block(feed, block)
                 # Single records, out of a document, are given as many at a time as a block of lines holds.
@@ -229,7 +235,7 @@ class _Reader:
         self._accounting.formats[feed.name] += 1
         if record.fault:
             limit = f"more than {self._settings.record_bytes_max:,} bytes" if record.fault == TOO_LARGE else ""
-            self._bury(feed, record, BadRecordError(record.fault, limit))
+            self._bury(feed, record, BadRecordError(record.fault, record.detail or limit))
             return
         try:
             self._adapted(feed, feed.adapter.decode(record.raw), events)
@@ -260,7 +266,7 @@ class _Reader:
         accounting.events_made += len(made)
 
     def _bury(self, feed: Feed, record: RawRecord, fault: BadRecordError) -> None:
-        if self._cut and fault.reason == "invalid_json":
+        if self._cut and fault.reason in _TORN:
             # What is left of the last line of a file whose packing ends early.
             fault = BadRecordError(CUT_SHORT, fault.detail)
         self._accounting.dead_letters[fault.reason] += 1

@@ -12,6 +12,7 @@ import typer
 
 from models.events import SessionEvent
 from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.inputs import MappingOption
 from sessionwatch.cli.outputs import check_outputs
 from sessionwatch.cli.terminal import complaints
 from sessionwatch.errors import UsageError
@@ -26,6 +27,7 @@ def convert_command(
     ],
     *,
     log_format: Annotated[str, typer.Option("--format", help="A format's name; auto looks at the records.")] = "auto",
+    mapping: MappingOption = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of standard output.")] = None,
     dead_letter: Annotated[Path | None, typer.Option(help="Keep records that cannot be read, with the reason.")] = None,
     redact: Annotated[bool, typer.Option("--redact", help="Leave the raw text out of the dead letter.")] = False,
@@ -34,7 +36,7 @@ def convert_command(
     """Turn logs into sessionwatch's own events, one JSON object a line, in the order they stand in the input."""
     check_outputs(paths, {"--output": output, "--dead-letter": dead_letter})
     accounting = Accounting()
-    settings = ReadSettings(format=log_format, tenant=tenant)
+    settings = ReadSettings(format=log_format, mappings=tuple(mapping or ()), tenant=tenant)
     with DeadLetter(dead_letter, redact=redact) as letters:
         blocks = read_blocks(paths, settings, accounting, letters)
         if output is None:

@@ -17,6 +17,7 @@ import typer
 
 from models.events import SessionEvent
 from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.inputs import MappingOption
 from sessionwatch.cli.interrupts import Interrupts, interrupts
 from sessionwatch.cli.outputs import check_outputs
 from sessionwatch.cli.summary import Miss, Summary, alert_counts, rule_counts, show
@@ -27,6 +28,7 @@ from sessionwatch.errors import UsageError
 from sessionwatch.ruleset.compiled import Ruleset
 from sessionwatch.ruleset.loading import bundled_rules
 from streams.accounting import Accounting
+from streams.adapters import adapters
 from streams.canonical import user_key
 from streams.deadletter import DeadLetter
 from streams.reading import ReadSettings, read_blocks
@@ -86,6 +88,7 @@ def replay_command(  # noqa: PLR0913  # as many as the command has options
     ],
     *,
     log_format: Annotated[str, typer.Option("--format", help="A format's name; auto looks at the records.")] = "auto",
+    mapping: MappingOption = None,
     rules: Annotated[list[Path] | None, typer.Option(help="Rule files or folders instead of the bundled ones.")] = None,
     geo: Annotated[list[Path] | None, typer.Option(help="A GeoIP2 or GeoLite2 database; may be repeated.")] = None,
     networks: Annotated[
@@ -116,7 +119,7 @@ def replay_command(  # noqa: PLR0913  # as many as the command has options
         raise UsageError(f"--from {begin} is later than --to {end}; nothing lies between")
     request = Request(
         paths=paths,
-        settings=ReadSettings(format=log_format, tenant=tenant),
+        settings=ReadSettings(format=log_format, mappings=tuple(mapping or ()), tenant=tenant),
         plan=EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), near_misses, tuple(networks or ())),
         window=window,
         alerts=alerts,
@@ -131,7 +134,9 @@ def replay_command(  # noqa: PLR0913  # as many as the command has options
 def run(request: Request) -> Exit:
     """Read, sort, judge, write, tell."""
     ruleset = request.plan.ruleset()
-    request.plan.engine()  # a database that cannot be used is refused before anything is read
+    # A database or mapping that cannot be used is refused before anything is read.
+    request.plan.engine()
+    adapters(request.settings.mappings)
     started = time.perf_counter()
     accounting, seen = Accounting(), Seen()
     with interrupts() as pressed, bars(wanted=not request.as_json) as drawn, EventSorter() as events:

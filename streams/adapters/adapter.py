@@ -21,6 +21,7 @@ from models.places import Place
 from sessionwatch.errors import BadRecordError
 from streams.adapters.faults import misfit, no_json, no_utf8
 from streams.adapters.fields import Path, compiled, find, text, texts
+from streams.sources.tables import TableForm
 
 ID_LENGTH_MAX: Final = 512
 """Characters of an event id; a longer one is replaced by its hash."""
@@ -133,6 +134,8 @@ class Adapter(ABC):
     keys_folded: ClassVar[bool] = False
     """Whether `view` shows all keys in lower case, for sources that do not agree with themselves on it."""
     record_type: ClassVar[Any] = dict[str, Any]
+    table_form: ClassVar[TableForm | None] = None
+    """How its records stand in a table of text (CSV), for a format whose records may; a row is then an object."""
 
     def __init__(self) -> None:
         """Make the table ready to run."""

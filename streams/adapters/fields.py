@@ -14,8 +14,10 @@ from geo.countries import country_code
 from models.places import Place
 from sessionwatch.errors import BadRecordError
 
-Path = tuple[str | int, ...]
-"""Steps into nested objects (by key) and arrays (by index)."""
+Pick = tuple[str, str]
+"""The first object of an array whose key, the first of the two, says the second."""
+Path = tuple[str | int | Pick, ...]
+"""Steps into nested objects (by key) and arrays (by index, or by what an object in it says)."""
 
 TEXT_LENGTH_MAX: Final = 1024
 """Characters of a text; a longer one is cut: state keeps it, alerts show it, and nothing that matters is longer."""
@@ -27,7 +29,9 @@ _ASN_MAX: Final = 2**32
 _CIRCLE: Final = 360
 _NESTED: Final = (dict, list)
 
-_STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_STEP: Final = re.compile(r"\['([^']+)'\]|\[(\d+)\]|\[([^\[\]'=]+)=([^\[\]]*)\]|([^.\[\]]+)")
+_BRACKETS: Final = r"\['[^']+'\]|\[\d+\]|\[[^\[\]'=]+=[^\[\]]*\]"
+_PATH: Final = re.compile(rf"(?:[^.\[\]]+|{_BRACKETS})(?:\.[^.\[\]]+|{_BRACKETS})*")
 _ISO_LENGTH_MIN: Final = len("2024-01-01T00:00")
 _NUMBER: Final = re.compile(r"\d{1,18}(\.\d{1,18})?", re.ASCII)
 _1970: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,12 +41,26 @@ _NOTHING: Final = frozenset({"", "-", "null", "unknown", "n/a", "none"})
 
 
 def compiled(path: str) -> Path:
-    """The steps of a written path.
+    """The steps of a written path. A key with dots or brackets in it stands in brackets and quotes.
 
     >>> compiled("resources[0].websession")
     ('resources', 0, 'websession')
+    >>> compiled("agent[requestor=true].name"), compiled("details['.tag']")
+    (('agent', ('requestor', 'true'), 'name'), ('details', '.tag'))
     """
-    return tuple(int(index) if index else key for key, index in _STEP.findall(path))
+    return tuple(
+        (pick, said) if pick else int(index) if index else quoted or key
+        for quoted, index, pick, said, key in _STEP.findall(path)
+    )
+
+
+def is_path(written: str) -> bool:
+    """Whether `written` is a path, from its first character to its last.
+
+    >>> is_path("agent[requestor=true].name"), is_path("a..b"), is_path("a[")
+    (True, False, False)
+    """
+    return _PATH.fullmatch(written) is not None
 
 
 def find(node: Any, path: Path) -> Any:
@@ -50,11 +68,21 @@ def find(node: Any, path: Path) -> Any:
     for step in path:
         if isinstance(step, str):
             node = node.get(step) if isinstance(node, dict) else None
-        else:
+        elif isinstance(step, int):
             node = node[step] if isinstance(node, list) and step < len(node) else None
+        else:
+            node = _picked(node, step)
         if node is None:
             return None
     return node
+
+
+def _picked(node: Any, pick: Pick) -> Any:
+    key, said = pick
+    for each in node if isinstance(node, list) else ():
+        if isinstance(each, dict) and text(each.get(key)) == said:
+            return each
+    return None
 
 
 def text(value: Any) -> str:

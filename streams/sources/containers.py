@@ -1,4 +1,7 @@
-"""How records stand in a file: one a line, one envelope a line, or a whole JSON document; told by its beginning."""
+"""How records stand in a file: one a line, one envelope a line, a whole JSON document, or rows of a table.
+
+Told by its beginning; that a text is a table only the formats that may stand in one can tell.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ import msgspec
 
 from streams.sources.documents import document_records, held_in, is_closed
 from streams.sources.records import BOM, RECORD_BYTES_MAX, LineBlock, RawRecord, line_blocks
+from streams.sources.tables import Table, table_records
 
-Container = Literal["lines", "envelopes", "document"]
+Container = Literal["lines", "envelopes", "document", "table"]
 
 SAMPLE_RECORDS: Final = 50
 """Records that the format is recognised from."""
@@ -22,13 +26,15 @@ _FAULTS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class Beginning(msgspec.Struct, frozen=True):
     """What the beginning of a file shows: the container and up to 50 records; `why` says what it is if not ours.
 
-    `container` is None where no JSON record stands there. `blank`: nothing stands there but blanks, or an empty array.
+    `container` is None where no JSON record stands there; `is_text`: it may be a table. `blank`: nothing stands there
+    but blanks, or an empty array.
     """
 
     container: Container | None
     records: list[dict[str, Any]] = []
     blank: bool = False
     why: str = ""
+    is_text: bool = False
 
 
 def beginning_of(head: bytes, *, whole: bool, record_bytes_max: int = RECORD_BYTES_MAX) -> Beginning:
@@ -38,8 +44,8 @@ def beginning_of(head: bytes, *, whole: bool, record_bytes_max: int = RECORD_BYT
 
     >>> beginning_of(b'{"id": 1}\n{"id": 2}\n', whole=True).container
     'lines'
-    >>> beginning_of(b'{"Records": [{"id": 1}, {"i', whole=False)
-    Beginning(container='document', records=[{'id': 1}], blank=False, why='')
+    >>> beginning_of(b'{"Records": [{"id": 1}, {"i', whole=False).records
+    [{'id': 1}]
     """
     data = head.removeprefix(BOM)
     start = data.lstrip()[:1]
@@ -60,17 +66,26 @@ def beginning_of(head: bytes, *, whole: bool, record_bytes_max: int = RECORD_BYT
         in_lines = whole_lines and (is_closed(lines[0]) or 2 * whole_lines > len(lines))
         if document.container and not (more_in_lines or in_lines):
             return document
-    return _lines(lines) if whole_lines else Beginning(None, why=_foreign(data))
+    return _lines(lines) if whole_lines else _foreign(data)
 
 
 def records_of(
-    container: Container, chunks: Iterable[bytes], record_bytes_max: int, document_bytes_max: int
+    container: Container,
+    chunks: Iterable[bytes],
+    record_bytes_max: int,
+    document_bytes_max: int,
+    table: Table | None = None,
 ) -> Iterator[LineBlock | RawRecord]:
     """Blocks of lines, or single records, of a file with this container; a record with a fault is for the dead letter.
+
+    `table`: the columns, where the container is a table.
 
     Raises:
         DocumentTooLargeError: a document is larger than `document_bytes_max`; nothing of it was given.
     """
+    if table is not None:
+        yield from table_records(chunks, table, record_bytes_max)
+        return
     if container == "document":
         yield from document_records(_whole(chunks, document_bytes_max), record_bytes_max)
         return
@@ -162,10 +177,10 @@ def _document(data: bytes, record_bytes_max: int, *, whole: bool) -> Beginning:
         return Beginning("document", records)
     if whole and not faults:
         return Beginning("document", blank=True)
-    return Beginning(None, why=_foreign(data))
+    return _foreign(data)
 
 
-def _foreign(data: bytes) -> str:
+def _foreign(data: bytes) -> Beginning:
     if b"\0" in data:
-        return "binary data"
-    return "text without JSON records"
+        return Beginning(None, why="binary data")
+    return Beginning(None, why="text without JSON records", is_text=True)

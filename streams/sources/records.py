@@ -20,13 +20,16 @@ BOM: Final = b"\xef\xbb\xbf"
 class RawRecord(NamedTuple):
     """One record as it stands in its source: bytes, line (from 1) and byte offset (from 0), both in the unpacked data.
 
-    `fault` is empty, or says why these bytes are no whole record; then `raw` may be only their beginning.
+    `fault` is empty, or says why these bytes are no whole record, and `detail` more for a person; then `raw` may be
+    only their beginning. `written` is the record as it stands there, where `raw` was made of it.
     """
 
     raw: bytes
     line: int
     offset: int
     fault: str = ""
+    detail: str = ""
+    written: bytes = b""
 
 
 class LineBlock(NamedTuple):

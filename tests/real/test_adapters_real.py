@@ -14,6 +14,7 @@ from models.events import SessionEvent
 from streams.accounting import Accounting
 from streams.adapters import adapters
 from streams.deadletter import DeadLetter
+from streams.mapping.mapped import Mapped
 from streams.reading import ReadSettings, read
 
 pytestmark = pytest.mark.real_logs
@@ -147,13 +148,23 @@ def test_okta_guessing_and_the_reused_uuid(real_logs: Path) -> None:
 @pytest.mark.parametrize(
     "folder", ["otrf", "aws_stratus", "panther_scenarios", "entra_signins", "pingid", "aws_invictus"]
 )
-@pytest.mark.parametrize("format_", ["auto", *adapters()])
+@pytest.mark.parametrize(
+    "format_", ["auto", *(name for name, each in adapters().items() if not isinstance(each, Mapped))]
+)
 def test_any_folder_in_any_format_adds_up(folder: str, format_: str, real_logs: Path, tmp_path: Path) -> None:
     """Even read as what it is not, every record is mapped, dropped or in the dead letter, and nothing fails."""
     dead_letter = tmp_path / "dead.jsonl"
     _, accounting = all_of(real_logs / folder, format_=format_, dead_letter=dead_letter)
     assert accounting.records_read > 0
     assert len(dead_letter.read_bytes().splitlines()) == accounting.dead_letter
+    assert "adapter_fault" not in accounting.dead_letters
+
+
+@pytest.mark.parametrize("format_", [name for name, each in adapters().items() if isinstance(each, Mapped)])
+def test_a_folder_in_the_format_of_a_mapping_adds_up(format_: str, real_logs: Path) -> None:
+    """The same of mappings, which all run by the same code, so that one folder is enough."""
+    _, accounting = all_of(real_logs / "panther_scenarios", format_=format_)
+    assert accounting.records_read > 0
     assert "adapter_fault" not in accounting.dead_letters
 
 

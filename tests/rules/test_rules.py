@@ -27,6 +27,7 @@ PLAIN_NAMES = (
     "new_country",
     "new_device",
     "password_spray",
+    "refused_requests",
     "session_hijack",
 )
 
