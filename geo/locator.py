@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 import msgspec
 
 from geo.addresses import NO_ADDRESS, Address, address
-from geo.completion import NOWHERE, completed, vetted
+from geo.completion import NOWHERE, completed, is_coordinate, vetted
 from geo.databases import Databases
 from geo.networks import KnownNetwork, KnownNetworks
 from models.events import KIND_RANK, PlacedEvent, SessionEvent
@@ -38,6 +39,8 @@ class Locator:
     Who is believed: the network's class and organisation are the user's `networks`, else those of the `curated` list's
     networks, else the log's, else the databases', else those of the curated list's systems. The place is the log's own
     where it has a coordinate; else the databases give the coordinate, unless they name another country than the log.
+    Where the log's coordinate lies outside its own country, it is set aside, and so is the country where a database
+    knows one.
     An internal address has the class `private` (`loopback` for the machine itself) and no coordinate of its own.
 
     `reads`: the keys of `attributes` that rules read; others are dropped. None keeps all. `relocate`: look up anew
@@ -63,6 +66,8 @@ class Locator:
         self._curated = KnownNetworks(curated or {})
         self._reads = reads
         self._relocate = relocate
+        self.set_aside: Counter[str] = Counter()
+        """Coordinates from logs that lie outside the country named beside them, by that country; each place once."""
         self._by_address: dict[str, Located] = {}
         self._by_place: dict[tuple[str, Place], Located] = {}
         self._strings: dict[str, str] = {}
@@ -156,6 +161,11 @@ class Locator:
         else:
             said = vetted(_geography(given) if given.build else given, "log")
             found, whole = self._found(where)
+            if said.located != is_coordinate(given.latitude, given.longitude):
+                self.set_aside[said.country] += 1
+                # The log contradicts itself, so where a database knows the country, its word counts.
+                if found.country:
+                    said = Place(asn=said.asn, organisation=said.organisation, network_class=said.network_class)
             found = completed(said, found)
         place, always = self._classed(found, where, at)
         whole = whole and always

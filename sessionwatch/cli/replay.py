@@ -217,6 +217,10 @@ def summarise(
     counts = judged.counts
     remarks = [str(remark) for remark in accounting.remarks]
     remarks += [f"{build}: {n:,} look-ups met a broken record" for build, n in sorted(judged.failed_look_ups.items())]
+    remarks += [
+        f"{n:,} coordinate{'s' * (n != 1)} of the log outside {country}, the country named beside: set aside"
+        for country, n in sorted(judged.set_aside.items())
+    ]
     return Summary(
         records_read=accounting.records_read,
         mapped=accounting.mapped,

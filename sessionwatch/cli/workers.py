@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Self
 
 from sessionwatch.engine.counts import EngineCounts
+from sessionwatch.engine.in_order import Engine
 from sessionwatch.engine.plan import EnginePlan
 from streams.replay import Replayed, Window, replay
 from streams.sorting import EventSorter, merged
@@ -23,6 +25,13 @@ class Judged:
     counts: EngineCounts
     geo_build: str = ""
     failed_look_ups: dict[str, int] = field(default_factory=dict)
+    set_aside: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def by(cls, engine: Engine, replayed: Replayed) -> Self:
+        """What came of judging by `engine`."""
+        locator = engine.locator
+        return cls(replayed, engine.counts, locator.build, dict(locator.failed), dict(locator.set_aside))
 
 
 _stopping: Event | None = None
@@ -34,7 +43,7 @@ def judge_alone(
     """Judge everything in this process."""
     engine = plan.engine()
     replayed = replay(events, engine, window, progress=advance, stop=stop)
-    return Judged(replayed, engine.counts, engine.locator.build, dict(engine.locator.failed))
+    return Judged.by(engine, replayed)
 
 
 def judge_shared(
@@ -64,7 +73,7 @@ def _judge_share(plan: EnginePlan, runs: Sequence[Path], window: Window, worker:
     engine = plan.engine(worker, workers)
     stop = _stopping.is_set if _stopping is not None else None
     replayed = replay(merged(runs), engine, window, stop=stop)
-    return Judged(replayed, engine.counts, engine.locator.build, dict(engine.locator.failed))
+    return Judged.by(engine, replayed)
 
 
 def _together(shares: Sequence[Judged]) -> Judged:

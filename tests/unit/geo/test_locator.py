@@ -312,3 +312,19 @@ def test_an_entry_that_expires_is_asked_for_each_event():
     before, after = (event(ip="192.0.2.7", at=end + timedelta(seconds=s)) for s in (-1, 0))
     classes = [locate(one).place for one in (before, after, before, after)]
     assert [place.network_class if place else None for place in classes] == ["vpn", None, "vpn", None]
+
+
+def test_a_log_that_contradicts_itself_loses_its_coordinate_and_where_a_database_knows_better_its_country(databases):
+    """San Francisco beside Argentina: the country stands unless a database knows the address; each is counted once."""
+    said = Place(37.77, -122.42, 20.0, "Argentina", "", "Wheelwright", 64500, "X")
+    alone = Locator()
+    for _ in range(2):
+        place = alone.locate(event(ip="81.2.69.1", place=said)).place
+        assert (place.located, place.country, place.city) == (False, "AR", "Wheelwright")
+    assert alone.set_aside == {"AR": 1}
+    knows = Locator(databases)
+    place = knows.locate(event(ip="81.2.69.1", place=said)).place
+    assert (place.city, place.country, place.asn, place.source) == ("Milan", "IT", 64500, "database")
+    place = knows.locate(event(ip="9.9.9.9", place=said)).place
+    assert (place.located, place.country) == (False, "AR")
+    assert knows.set_aside == {"AR": 2}
