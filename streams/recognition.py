@@ -42,7 +42,9 @@ class _Scores:
         self.alike: Counter[str] = Counter()
         self.reasons: dict[str, Counter[str]] = {}
         scores: dict[str, float] = {}
+        beside: dict[str, frozenset[str]] = {}
         for adapter in formats:
+            beside[adapter.name] = adapter.beside
             for record in records:
                 likeness = adapter.recognise(record)
                 if likeness.score > 0:
@@ -50,10 +52,15 @@ class _Scores:
                     self.alike[adapter.name] += 1
                     self.reasons.setdefault(adapter.name, Counter())[likeness.why] += 1
         self.ranked = sorted(scores.items(), key=lambda item: -item[1])
+        self.beside = beside
+
+    def readable(self, name: str) -> float:
+        """How many records look like the format `name`, or like one that it reads beside its own."""
+        return sum(score for other, score in self.ranked if other == name or other in self.beside[name])
 
     def likely(self) -> list[tuple[str, float]]:
         """The formats that enough of the records look like, best first."""
-        return [(name, score) for name, score in self.ranked if score >= SHARE_MIN * self.records]
+        return [(name, score) for name, score in self.ranked if self.readable(name) >= SHARE_MIN * self.records]
 
 
 def lookalikes(records: Sequence[Mapping[str, Any]], formats: Iterable[Adapter]) -> tuple[str, ...]:
@@ -64,15 +71,18 @@ def lookalikes(records: Sequence[Mapping[str, Any]], formats: Iterable[Adapter])
 def recognise(records: Sequence[Mapping[str, Any]], formats: Iterable[Adapter], file: str = "") -> Recognition | None:
     """The format that most of `records` look like; None where they look like none.
 
+    Of formats that come mixed in one stream it is the more frequent one, which reads the other too.
+
     Raises:
         AmbiguousFormatError: they look like several.
     """
     scores = _Scores(records, formats)
     if not scores.likely():
         return None
-    best, score = scores.ranked[0]
+    best, score = scores.likely()[0]
     alike = scores.alike
-    rivals = [name for name, rival in scores.ranked if score < LEAD_MIN * rival]
+    beside = scores.beside[best]
+    rivals = [name for name, rival in scores.ranked if score < LEAD_MIN * rival and name not in beside]
     if len(rivals) > 1:
         told = ", ".join(f"{name} ({alike[name]} of {len(records)})" for name in sorted(rivals))
         where = file or "the input"

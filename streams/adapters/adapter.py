@@ -122,6 +122,7 @@ class Adapter(ABC):
     name: what `--format` and an event's `source` call it. title: what people call it. lateness: how long after it
     happened a record may usually still arrive. table, drops (reason to why), examples: see `Row`, `Example`.
     signatures: each a set of paths that together are found in no other format; `path=value` also fixes the value.
+    beside: formats whose records come mixed with its own in one stream; it reads them too, as those formats do.
     """
 
     name: ClassVar[str]
@@ -131,6 +132,7 @@ class Adapter(ABC):
     drops: ClassVar[Mapping[str, str]] = {}
     examples: ClassVar[tuple[Example, ...]]
     signatures: ClassVar[tuple[tuple[str, ...], ...]]
+    beside: ClassVar[frozenset[str]] = frozenset()
     keys_folded: ClassVar[bool] = False
     """Whether `view` shows all keys in lower case, for sources that do not agree with themselves on it."""
     record_type: ClassVar[Any] = dict[str, Any]

@@ -8,7 +8,9 @@ from typing import Any, ClassVar, Final
 
 from models.events import EventKind, Outcome, SessionEvent
 from sessionwatch.errors import BadRecordError
+from streams.adapters import adapters
 from streams.adapters.adapter import Adapter, Draft, Dropped, Example, Row, numbered
+from streams.adapters.entra_kinds import INTERRUPTS, MFA_DENIED, MFA_PROMPTS, NOBODY
 from streams.adapters.fields import (
     compiled,
     find,
@@ -26,14 +28,6 @@ _SIGN_INS: Final = frozenset(
     {"signinlogs", "noninteractiveusersigninlogs", "serviceprincipalsigninlogs", "managedidentitysigninlogs"}
 )
 _BY_SERVICE: Final = frozenset({"serviceprincipalsigninlogs", "managedidentitysigninlogs"})
-
-MFA_DENIED: Final = "500121"
-NOBODY: Final = "50058"
-MFA_PROMPTS: Final = frozenset({"50072", "50074", "50076", "50079", "50158"})
-INTERRUPTS: Final = frozenset(
-    {"16000", "16001", "50097", "50125", "50127", "50129", "50140", "50199", "50203", "65001", "502031"}
-)
-"""Pages that stand between the password and the end of a sign-in: keep me signed in, consent, choose an account."""
 
 _PASSWORDS: Final = ("password", "previously satisfied")
 _PLACE: Final = {
@@ -132,6 +126,7 @@ class Entra(Adapter):
     * Interrupts are not failures: a demand for a second factor is an `mfa_challenge`, any other page an `activity`,
       both of unknown outcome.
     * Service principals and managed identities are users with the role `service_principal`, never interactive.
+    * Audit records in the same stream are read as `azure_audit` reads them, and bear that name as their source.
     * The error code is `reason`, its text `attributes.failure`. The token's own id is no session: it is new each time.
     """
 
@@ -139,14 +134,14 @@ class Entra(Adapter):
     title = "Microsoft Entra sign-in logs"
     lateness = timedelta(minutes=2)
     keys_folded = True
+    beside = frozenset({"azure_audit"})
     signatures = (
         ("userPrincipalName", "createdDateTime", "IPAddress", "appDisplayName"),
         ("servicePrincipalId", "createdDateTime", "IPAddress", "resourceDisplayName"),
-        ("category", "operationName", "resourceId", "correlationId", "loggedByService"),
         ("category", "operationName=Sign-in activity", "resultType"),
     )
     drops: ClassVar[Mapping[str, str]] = {
-        "not_a_sign_in": "audit and provisioning logs of the same stream: changes to the directory, not to sessions",
+        "not_a_sign_in": "provisioning, risk and other logs of the same stream, which tell of no session",
         "nobody_signed_in": "50058: a page asked silently whether somebody is signed in, and nobody was",
     }
     table: ClassVar[tuple[Row, ...]] = (
@@ -229,7 +224,7 @@ class Entra(Adapter):
             servicePrincipalId="b1c34143-e405-4058-8e29-84596ad737b8",
             servicePrincipalName="backup-job",
         ),
-        _stream("AuditLogs", 0, "a change to the directory", dropped="not_a_sign_in"),
+        _stream("ProvisioningLogs", 0, "an account copied elsewhere", dropped="not_a_sign_in"),
     )
 
     def view(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -252,7 +247,8 @@ class Entra(Adapter):
         seen = self.view(record)
         category = text(seen.get("category")).casefold()
         if category and category not in _SIGN_INS:
-            return Dropped("not_a_sign_in")
+            audit = adapters()["azure_audit"]
+            return audit.adapt(record) if audit.recognise(record).score else Dropped("not_a_sign_in")
         code = _code(seen)
         if code == NOBODY:
             return Dropped("nobody_signed_in")
