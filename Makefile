@@ -8,13 +8,16 @@ BIN := .venv/bin
 PY := $(BIN)/python
 PACKAGES := models geo detectors streams sessionwatch
 EXAMPLE := examples/hospital-day
+N ?= 20000
+SEED ?= 1
+FORMATS ?=
 
 # A PYTHONPATH or PYTHONHOME of the caller could bring in other packages of our names.
 unexport PYTHONPATH
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types layers docs format example limits outline lock clean ready-run ready-dev
+.PHONY: help run test lint types layers docs format fuzz example limits outline lock clean ready-run ready-dev
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -43,6 +46,9 @@ docs: ready-dev  ## run the examples in README, docs and docstrings
 format: ready-dev  ## lay the code out: ruff format, and the fixes that are safe
 	@$(PY) -m ruff check --fix --quiet .
 	@$(PY) -m ruff format .
+
+fuzz: ready-dev  ## change records at random, judge what adapters make of them (N=1000000 FORMATS="okta duo" SEED=1)
+	@$(PY) -m bench.fuzz --records $(N) --seed $(SEED) $(FORMATS:%=--format %)
 
 example: ready-run  ## make the example day anew; the same bytes each time
 	@$(PY) examples/hospital_day.py $(EXAMPLE)
