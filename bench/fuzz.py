@@ -77,6 +77,9 @@ class Report:
     outcomes: Counter[str] = field(default_factory=Counter)
     faults: dict[str, bytes] = field(default_factory=dict)
     """The promise that is broken, and the smallest record found that does it."""
+    slowest_seconds: float = 0.0
+    slowest: bytes = b""
+    """The record that took longest, by the processor's time: far more than others of its length is a fault too."""
 
 
 def outcome(each: Adapter, line: bytes) -> tuple[str, bytes]:
@@ -208,6 +211,7 @@ def fuzz(each: Adapter, records: int, seed: int, real: Sequence[bytes] = (), rea
 
 def _judge(each: Adapter, lines: Sequence[bytes], report: Report) -> None:
     for n, line in enumerate(lines):
+        began = time.process_time()
         try:
             what, events = judged(each, line, again=n % AGAIN_EVERY == 0)
             if n % RECOGNISE_EVERY == 0:
@@ -215,6 +219,8 @@ def _judge(each: Adapter, lines: Sequence[bytes], report: Report) -> None:
         except BrokenPromiseError as fault:
             report.faults.setdefault(str(fault), line)
             what, events = "broken", 0
+        if (took := time.process_time() - began) > report.slowest_seconds:
+            report.slowest_seconds, report.slowest = took, line
         report.outcomes[what] += 1
         report.events += events
     report.records += len(lines)
@@ -324,6 +330,8 @@ def main(words: Sequence[str] | None = None) -> int:
             flush=True,
         )
         print("   ", ", ".join(f"{what} {count:,}" for what, count in report.outcomes.most_common()), flush=True)
+        slow = f"{report.slowest_seconds * 1000:.1f} ms for {len(report.slowest):,} bytes"
+        print(f"    slowest: {slow}, {report.slowest[:120]!r}", flush=True)
         for fault, line in report.faults.items():
             print(f"    {fault}\n        {line[:2000]!r}", flush=True)
         broken += len(report.faults)
