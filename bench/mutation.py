@@ -193,11 +193,11 @@ def _retyped(value: Any, chance: random.Random) -> Any:
         return [value]
     if way == 1:
         return {"value": value}
-    if way == 2:  # noqa: PLR2004 - ways are only counted
+    if way == 2:
         return str(value)
-    if way == 3:  # noqa: PLR2004 - as above
+    if way == 3:
         return Raw(msgspec.json.encode(msgspec.json.encode(value).decode(errors="replace")))
-    if way == 4 and isinstance(value, str):  # noqa: PLR2004 - as above
+    if way == 4 and isinstance(value, str):
         return Raw(value.encode()) if value.isascii() and value.isdigit() else len(value)
     return value[0] if isinstance(value, list) and value else [value, value]
 
@@ -231,8 +231,8 @@ def _damaged(line: bytes, chance: random.Random) -> bytes:
         return line[:at]
     if way == 1:
         return line[:at] + line[end:]
-    if way == 2:  # noqa: PLR2004 - ways are only counted
+    if way == 2:
         return line[:end] + line[at:]
-    if way == 3:  # noqa: PLR2004 - as above
+    if way == 3:
         return line[:at] + bytes([chance.randrange(256)]) + line[at + 1 :]
     return line[:at] + chance.choice((b"\xff", b"\x00", b"\xed\xa0\x80", b"}", b'"', b",", b"{", b"[")) + line[at:]
