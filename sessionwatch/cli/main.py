@@ -7,7 +7,7 @@ import sys
 import typer
 
 from sessionwatch import __version__
-from sessionwatch.cli import catalogue, convert, doctor, replay, rules, where
+from sessionwatch.cli import catalogue, compare, convert, doctor, explain, replay, rules, where
 from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.terminal import complaints
 from sessionwatch.errors import SessionwatchError
@@ -22,6 +22,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("replay")(replay.replay_command)
+app.command("explain")(explain.explain_command)
+app.command("compare")(compare.compare_command)
 app.command("convert")(convert.convert_command)
 app.command("doctor")(doctor.doctor_command)
 app.command("where")(where.where_command)

@@ -1,0 +1,1 @@
+"""Stories of alerts, and what would have silenced them."""
