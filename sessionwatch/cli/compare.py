@@ -13,6 +13,7 @@ from rich.text import Text
 
 from models.alerts import Alert
 from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.inputs import MappingOption
 from sessionwatch.cli.reading import read_sorted, unread_remarks
 from sessionwatch.cli.terminal import bars, speaker
 from sessionwatch.engine.plan import EnginePlan
@@ -27,7 +28,7 @@ ALERTS_SHOWN: Final = 20
 """Alerts lost, and as many gained, that are printed; the JSON has all."""
 
 
-def compare_command(  # as many as the command has options
+def compare_command(  # noqa: PLR0913  # as many as the command has options
     paths: Annotated[
         list[str], typer.Argument(help="Files, folders or globs; - is standard input.", metavar="PATH...")
     ],
@@ -40,7 +41,11 @@ def compare_command(  # as many as the command has options
         list[str] | None, typer.Option("--set", help="RULE.PARAM=VALUE: one parameter changed; may be repeated.")
     ] = None,
     log_format: Annotated[str, typer.Option("--format", help="A format's name; auto looks at the records.")] = "auto",
+    mapping: MappingOption = None,
     geo: Annotated[list[Path] | None, typer.Option(help="A GeoIP2 or GeoLite2 database; may be repeated.")] = None,
+    networks: Annotated[
+        list[Path] | None, typer.Option(help="A list of your own networks and their classes; may be repeated.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as one JSON object.")] = False,
     tenant: Annotated[str, typer.Option(help="The organisation whose logs these are.")] = "default",
 ) -> None:
@@ -48,13 +53,13 @@ def compare_command(  # as many as the command has options
     if not changed_rules and not settings:
         raise UsageError("nothing is changed: give --set RULE.PARAM=VALUE, or the changed rules with --with")
     before = tuple(rules or [bundled_rules()])
-    plan = EnginePlan(before, tuple(geo or ()))
+    plan = EnginePlan(before, tuple(geo or ()), networks=tuple(networks or ()))
     old = plan.ruleset()
     new = EnginePlan(tuple(changed_rules)).ruleset() if changed_rules else old
     new = with_settings(new, map(read_setting, settings or ()))
     locator = plan.engine().locator
     with bars(wanted=not as_json) as drawn, EventSorter() as events:
-        read = ReadSettings(format=log_format, tenant=tenant)
+        read = ReadSettings(format=log_format, mappings=tuple(mapping or ()), tenant=tenant)
         accounting = read_sorted(paths, read, events, drawn)
         advance = drawn.start("judging", events.count)
         first, second = judged_side_by_side(events, [old, new], locator, progress=advance)

@@ -9,6 +9,7 @@ import typer
 
 from models.alerts import Alert
 from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.inputs import MappingOption
 from sessionwatch.cli.reading import read_sorted, unread_remarks
 from sessionwatch.cli.story_text import show_story
 from sessionwatch.cli.terminal import bars, speaker
@@ -23,7 +24,7 @@ from streams.reading import ReadSettings
 from streams.sorting import EventSorter
 
 
-def explain_command(  # as many as the command has options
+def explain_command(  # noqa: PLR0913  # as many as the command has options
     alert_id: Annotated[str, typer.Argument(help="The alert's id, or as much of its beginning as is unique.")],
     paths: Annotated[
         list[str] | None,
@@ -32,8 +33,12 @@ def explain_command(  # as many as the command has options
     *,
     alerts: Annotated[Path, typer.Option(help="The file that `replay --alerts` wrote.")],
     log_format: Annotated[str, typer.Option("--format", help="A format's name; auto looks at the records.")] = "auto",
+    mapping: MappingOption = None,
     rules: Annotated[list[Path] | None, typer.Option(help="Rule files or folders instead of the bundled ones.")] = None,
     geo: Annotated[list[Path] | None, typer.Option(help="A GeoIP2 or GeoLite2 database; may be repeated.")] = None,
+    networks: Annotated[
+        list[Path] | None, typer.Option(help="A list of your own networks and their classes; may be repeated.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the story as one JSON object.")] = False,
 ) -> None:
     """Tell an alert's story: what happened, the numbers against the limits, what was usual, what would silence it."""
@@ -41,8 +46,8 @@ def explain_command(  # as many as the command has options
     alert = find_alert(read.alerts, alert_id)
     loaded = load_rules(tuple(rules or [bundled_rules()]))
     if paths:
-        plan = EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()))
-        settings = ReadSettings(format=log_format, tenant=alert.tenant or "default")
+        plan = EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), networks=tuple(networks or ()))
+        settings = ReadSettings(format=log_format, mappings=tuple(mapping or ()), tenant=alert.tenant or "default")
         told = _from_logs(alert, loaded, plan, paths, settings, read.remarks, wanted=not as_json)
     else:
         told = _told(alert, loaded, None, None, read.remarks)
