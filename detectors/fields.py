@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
 from models.events import PlacedEvent
+from models.findings import Unfamiliar
 
 TEXTS: Final = (
     "source",
@@ -38,6 +39,21 @@ PUBLISHABLE: Final = frozenset(
     | {"workstation", *(f"place.{name}" for name in PLACE_TEXTS)}
 )
 """Fields whose values may stand in evidence. A resource or an attribute may name a patient, so they may not."""
+
+SAYS: Final[Mapping[str, Unfamiliar]] = {
+    "place.country": "place",
+    "place.region": "place",
+    "place.city": "place",
+    "place.asn": "network",
+    "place.organisation": "network",
+    "place.network_class": "network",
+    "ip": "network",
+    "network": "network",
+    "device": "device",
+    "workstation": "device",
+    "user_agent": "device",
+}
+"""What a new value of a field says of a session."""
 
 Reader = Callable[[PlacedEvent], str]
 """What a field says in an event; empty where it says nothing."""

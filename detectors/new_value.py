@@ -11,7 +11,7 @@ from pydantic import Field
 
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, Learning, Seen, Suspect, put_aside, released, see
-from detectors.fields import PUBLISHABLE, FieldName, Reader, attributes_of, reader, told
+from detectors.fields import PUBLISHABLE, SAYS, FieldName, Reader, attributes_of, reader, told
 from detectors.fingerprint import fingerprint
 from detectors.wording import many
 from models.events import EventKind, PlacedEvent
@@ -29,20 +29,6 @@ _NORMALISED: Final[Mapping[Normal, Callable[[str], str]]] = {
     "fingerprint": lambda value: fingerprint(value).text,
     "case_folded": str.casefold,
 }
-_SAYS: Final[Mapping[str, Unfamiliar]] = {
-    "place.country": "place",
-    "place.region": "place",
-    "place.city": "place",
-    "place.asn": "network",
-    "place.organisation": "network",
-    "place.network_class": "network",
-    "ip": "network",
-    "network": "network",
-    "device": "device",
-    "workstation": "device",
-    "user_agent": "device",
-}
-"""What a new value of a field says of a session."""
 
 
 class NewValueParams(DetectorParams):
@@ -228,7 +214,7 @@ class NewValue(Detector[NewValueParams, NewValueState]):
         return tuple(value.replace(BETWEEN, " / ") for value in latest)
 
     def _candidates(self, event: PlacedEvent) -> tuple[Candidate, ...]:
-        odd = {_SAYS[name] for name in self.params.fields if name in _SAYS}
+        odd = {SAYS[name] for name in self.params.fields if name in SAYS}
         if not odd:
             return ()
         unfamiliar: tuple[Unfamiliar, ...] = tuple(name for name in ("place", "network", "device") if name in odd)

@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from detectors.detector import Detector
 from detectors.registry import detector_kinds
+from models.conditions import Condition
 from models.events import SessionEvent
 from models.rules import ListFile, NetworkListFile, RuleFile
 from models.spans import span_text
@@ -22,10 +23,12 @@ _TEXTS: Final = {"type": "array", "items": {"type": "string", "minLength": 1}, "
 
 
 class _RuleSchema(GenerateJsonSchema):
-    """Writes the defaults of spans as rule files write them."""
+    """Writes the defaults of spans and conditions as rule files write them."""
 
     def encode_default(self, dft: Any) -> Any:
-        """A span as `15m`; all else as pydantic does."""
+        """A span as `15m`, a condition as it is written; all else as pydantic does."""
+        if isinstance(dft, Condition):
+            return dict(dft.said)
         return span_text(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
 
 

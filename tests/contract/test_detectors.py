@@ -25,6 +25,8 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("mass_export", {"weight_field": "attributes.sensitivity", "weights": {"restricted": 7.5}}),
     ("new_value", {"fields": ("device", "app"), "while_learning": "low", "known_max": 3}),
     ("new_value", {"fields": ("user_agent",), "normalise": {"user_agent": "fingerprint"}, "learn_for": "0s"}),
+    ("sequence", {"times": 3, "differs": ("network",), "unfamiliar": ("device",), "distinct": "ip", "within": "30d"}),
+    ("sequence", {"same": ("session",), "within": "7d"}),
     ("threshold", {"measure": "distinct", "field": "place.country", "at_least": 2, "window": "7d"}),
     ("threshold", {"group": ("app", "attributes.sensitivity"), "at_least": 3}),
 ]

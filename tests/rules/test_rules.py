@@ -16,18 +16,28 @@ from sessionwatch.ruleset.loaded import LoadedRule
 from sessionwatch.ruleset.loading import bundled_rules, load_rules, ruleset_of
 
 PLAIN_NAMES = (
+    "account_shared",
+    "audit_switched_off",
     "brute_force",
     "concurrent_sessions",
+    "credential_change",
+    "credential_stuffing",
+    "emergency_access",
     "geo_velocity",
+    "impersonation",
     "impossible_travel",
+    "lockout",
     "mass_delete",
     "mass_export",
     "mass_read",
+    "mfa_factor_changed",
     "mfa_fatigue",
     "new_country",
     "new_device",
+    "new_network",
     "password_spray",
     "refused_requests",
+    "privilege_change",
     "session_hijack",
 )
 
