@@ -17,7 +17,7 @@ unexport PYTHONPATH
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types layers docs format fuzz example limits outline lock clean ready-run ready-dev
+.PHONY: help run test lint types layers docs format fuzz bench example limits outline lock clean ready-run ready-dev
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'

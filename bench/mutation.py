@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+
+from streams import adapters as packaged
+from streams.adapters.adapter import Adapter
 
 Raw = msgspec.Raw
 Steps = tuple[str | int, ...]
@@ -21,6 +26,7 @@ WORDS_MAX: Final = 4_000
 WORD_LENGTH_MAX: Final = 120
 """Characters of such a word; longer ones are sentences."""
 _STEPS_MAX: Final = 400
+_WORD: Final = re.compile(r"[^\s\[\]{},#\"']+")
 
 ODD: Final[tuple[bytes, ...]] = tuple(
     each if isinstance(each, bytes) else each.encode()
@@ -147,14 +153,18 @@ class Mutator:
         holder[key] = Raw(written + b"," + msgspec.json.encode(key) + b":" + again)
 
 
-def words_of(module_name: str) -> list[str]:
-    """The words in the constants of an adapter's modules: the one named, and those whose names go on from it."""
+def words_of(each: Adapter) -> list[str]:
+    """The words in the constants of an adapter's modules, those whose names begin with its own, or in its mapping."""
     found: dict[str, None] = {}
+    own = f"{packaged.__name__}.{each.name}"
     for name, module in list(sys.modules.items()):
-        if name == module_name or name.startswith(module_name + "_"):
+        if name == own or name.startswith(own + "_"):
             for constant, value in list(vars(module).items()):
                 if constant.isupper() or constant.startswith("_"):
                     found.update(dict.fromkeys(_words(value)))
+    mapping = Path(packaged.__file__ or "").parent / "mappings" / f"{each.name}.yaml"
+    if mapping.is_file():
+        found.update(dict.fromkeys(_WORD.findall(mapping.read_text(encoding="utf-8"))))
     return [word for word in found if 0 < len(word) < WORD_LENGTH_MAX][:WORDS_MAX]
 
 

@@ -95,7 +95,7 @@ def test_a_broken_promise_is_found_and_its_record_made_small(adapter, fault) -> 
 def test_the_same_seed_gives_the_same_records() -> None:
     """What one run found another finds again."""
     seeds = [msgspec.json.encode(dict(one.record)) for one in adapters()["okta"].examples]
-    words = words_of("streams.adapters.okta")
+    words = words_of(adapters()["okta"])
     one, same, other = (Mutator(seeds, words, seed) for seed in (1, 1, 2))
     first = [next(one) for _ in range(200)]
     assert first == [next(same) for _ in range(200)]
@@ -105,9 +105,10 @@ def test_the_same_seed_gives_the_same_records() -> None:
 
 
 def test_a_formats_own_words_are_known() -> None:
-    """Changed records come by all branches: event types stand in modules beside the adapter's as well."""
-    assert {"user.session.start", "UNANSWERED"} <= set(words_of("streams.adapters.okta"))
-    assert {"USER_DISABLED_BY_TEMPORARY_LOCKOUT", "realmId"} <= set(words_of("streams.adapters.keycloak"))
+    """Changed records come by all branches: event types stand in modules beside the adapter's, and in mappings."""
+    assert {"user.session.start", "UNANSWERED"} <= set(words_of(adapters()["okta"]))
+    assert {"USER_DISABLED_BY_TEMPORARY_LOCKOUT", "realmId"} <= set(words_of(adapters()["keycloak"]))
+    assert {"ScreenLock", "TGS"} <= set(words_of(adapters()["lanl_auth"]))
 
 
 def test_a_record_is_made_small_only_as_far_as_it_still_breaks() -> None:
