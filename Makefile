@@ -17,7 +17,7 @@ unexport PYTHONPATH
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types layers docs format fuzz bench example limits outline lock clean ready-run ready-dev
+.PHONY: help run test lint types layers docs format fuzz bench quality example limits outline lock clean ready-run ready-dev
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -49,6 +49,9 @@ format: ready-dev  ## lay the code out: ruff format, and the fixes that are safe
 
 fuzz: ready-dev  ## change records at random, judge what adapters make of them (N=1000000 FORMATS="okta duo" SEED=1)
 	@$(PY) -m bench.fuzz --records $(N) --seed $(SEED) $(FORMATS:%=--format %)
+
+quality: ready-dev  ## measure the rules on invented months: false alerts, recall, precision (QUALITY="--seed A --false")
+	@$(PY) -m bench.quality $(QUALITY)
 
 example: ready-run  ## make the example day anew; the same bytes each time
 	@$(PY) examples/hospital_day.py $(EXAMPLE)
