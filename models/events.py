@@ -80,6 +80,7 @@ PLACEHOLDERS: Final = frozenset(
         "not-found",
         "not found",
         "<redacted>",
+        "00000000-0000-0000-0000-000000000000",
     }
 )
 """Names that sources write where they know no user (compared case-folded). They are counted, and never a subject."""

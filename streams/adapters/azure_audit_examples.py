@@ -39,7 +39,6 @@ _GRAPH: Final = {
     ],
     "additionalDetails": [{"key": "User-Agent", "value": "Mozilla/5.0 (Windows NT 10.0)"}],
 }
-_ANN: Final = _GRAPH["initiatedBy"]
 _BOB: Final = {"id": "u-2", "type": "User", "userPrincipalName": "bob@clinic.example", "modifiedProperties": []}
 _MFA_SERVICE: Final = {"app": {"displayName": "Azure MFA StrongAuthenticationService", "servicePrincipalId": "sp-1"}}
 

@@ -170,7 +170,7 @@ def test_a_folder_in_the_format_of_a_mapping_adds_up(format_: str, real_logs: Pa
 
 @pytest.mark.parametrize(
     "format_",
-    ["okta", "entra", "cloudtrail", "auth0", "google_workspace", "keycloak", "duo", "onelogin", "azure_audit"],
+    ["okta", "entra", "cloudtrail", "auth0", "google_workspace", "keycloak", "duo", "onelogin", "azure_audit", "m365"],
 )
 def test_labelled_samples_add_up(format_: str, real_logs: Path, tmp_path: Path) -> None:
     """Hand-made samples with fields missing, misspelt and of the wrong type: whatever they hold, the sums are exact."""

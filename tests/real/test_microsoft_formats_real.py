@@ -65,3 +65,34 @@ def test_a_secret_and_a_grant_before_mail_is_read(real_logs: Path) -> None:
     (grant,) = [event for event in events if event.kind == "privilege_change"]
     assert (grant.target, grant.attributes["privilege"]) == ("Microsoft Graph", "User.Read Mail.ReadWrite")
     assert grant.attributes["consent"] == "AllPrincipals"
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("AzureActiveDirectory", {"login_failed": 1, "login": 1, "device_enrolled": 1, "credential_change": 1}),
+        ("Exchange", {"account_change": 10}),
+        ("SharePoint", {"activity": 5}),
+    ],
+)
+def test_microsoft_365_samples_are_what_their_verbs_say(
+    name: str, kinds: dict[str, int], real_logs: Path, tmp_path: Path
+) -> None:
+    """Every record is an event of the kind that its verb says, under its own format's name."""
+    events, accounting = all_of(samples(real_logs, f"Microsoft365.Audit.{name}", tmp_path))
+    assert [each.format for each in accounting.recognised] == ["m365"]
+    assert Counter(event.kind for event in events) == kinds
+    assert accounting.mapped == accounting.records_read == sum(kinds.values())
+    assert {event.attributes.get("change", "") for event in events} <= {
+        "",
+        "mfa_added",
+        "mfa_removed",
+        "mail_forwarded",
+        "shared",
+    }
+
+
+def test_mail_read_by_an_application_is_counted_by_its_messages(real_logs: Path) -> None:
+    """One record of the golden-SAML run stands for seven messages."""
+    (event,), _ = all_of(real_logs / "otrf" / "OfficeActivityEvents.json")
+    assert (event.kind, event.count, event.user, event.ip) == ("export", 7, "pgustavo@simulandlabs.com", "1.2.3.4")
