@@ -168,13 +168,13 @@ def operation_of(seen: Mapping[str, Any]) -> Operation:
     """What an admin event says was done, and to whom."""
     verb, resource, path = (text(seen.get(key)) for key in ("operationType", "resourceType", "resourcePath"))
     kind = _RESOURCES.get(resource, "policy_change")
-    name = f"{verb} {resource}"
+    name = text(f"{verb} {resource}")
     if session := _SESSION.fullmatch(path):
         return Operation("revoked", name, session=session[1], ends=True)
     if user := _USER.fullmatch(path):
         behind = user[2] or ""
         if verb == "ACTION":
-            kind, name = _ACTIONS.get(behind, kind), f"{name} {behind}".rstrip()
+            kind, name = _ACTIONS.get(behind, kind), text(f"{name} {behind}")
         return Operation(kind, name, target=user[1], ends=kind == "revoked")
     named = _NAMED.fullmatch(path)
     return Operation(kind, name, target=named[1] if named else "")

@@ -294,8 +294,10 @@ class Okta(Adapter):
             draft.id, draft.said = numbered(whole, n), dict(said)
             if draft.kind in _ABOUT_TARGET and target.casefold() != said.get("user", "").casefold():
                 # The session in the record is the administrator's, and goes on.
-                draft.said |= {"user": target, "user_label": "", "attributes.actor": said.get("user", "")}
+                draft.said |= {"user": target, "user_label": ""}
                 draft.said.pop("session", None)
+                if "user" in said:
+                    draft.said["attributes.actor"] = said["user"]
             else:
                 draft.said["target"] = target
             events.append(draft.event(self.name))

@@ -175,6 +175,13 @@ def test_okta_kinds(event_type, kind) -> None:
     assert adapted("okta", example("okta", "a login") | {"eventType": event_type})[0].kind == kind
 
 
+def test_an_okta_event_of_nobody_has_no_empty_attribute() -> None:
+    """Where no actor is named, none is kept beside the user whose sessions ended."""
+    record = example("okta", "an administrator ends") | {"actor": None}
+    (event,) = adapted("okta", record)
+    assert (event.user, "actor" in event.attributes) == ("bob@clinic.example", False)
+
+
 # CloudTrail
 
 

@@ -107,6 +107,12 @@ def test_keycloak_operations(operation, resource, path, kind, target) -> None:
     assert event.user == "5ee7bcc8-a470-470b-b285-803e2aee93e1"
 
 
+def test_a_keycloak_operation_is_a_text_like_others() -> None:
+    """Without blanks around it where the resource is missing, and cut where it is endless."""
+    assert keycloak("a client changed", resourceType=None).action == "UPDATE"
+    assert len(keycloak("a client changed", operationType="x" * 3000).action) == 1024
+
+
 def test_nothing_of_a_representation_but_roles_is_kept() -> None:
     """It holds names and addresses of people."""
     people = '[{"name": "records-admin", "description": "of Ann"}, {"email": "ann@clinic.example"}, 7]'
