@@ -3,10 +3,11 @@
     python -m bench.fuzz [--records N] [--seed N] [--format NAME ...] [--read N]
 
 For each record: nothing is raised but `BadRecordError`; what comes of it is a non-empty list of events valid by the
-schema, or a drop that the adapter declares. For one in four: the same record gives the same bytes again. For one in
-forty (`--read`), the whole way of reading: every line is mapped, dropped or in the dead letter, as it was one by one.
-Formats come from the registry. Records are changed from the adapters' own examples, and from the real logs where
-SESSIONWATCH_REAL_LOGS names them. Exit code 1 where a promise is broken, with the smallest record that does it.
+schema, with texts that are cut and trimmed, or a drop that the adapter declares. For one in four: the same record gives
+the same bytes again. For one in forty (`--read`), the whole way of reading: every line is mapped, dropped or in the
+dead letter, as it was one by one. Formats come from the registry. Records are changed from the adapters' own examples,
+and from the real logs where SESSIONWATCH_REAL_LOGS names them. Exit code 1 where a promise is broken, with the smallest
+record that does it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from sessionwatch.errors import BadRecordError  # noqa: E402 - as above
 from streams.accounting import Accounting  # noqa: E402 - as above
 from streams.adapters import adapters  # noqa: E402 - as above
 from streams.adapters.adapter import Adapter, Dropped  # noqa: E402 - as above
+from streams.adapters.fields import TEXT_LENGTH_MAX  # noqa: E402 - as above
 from streams.canonical import Canonical  # noqa: E402 - as above
 from streams.reading import ReadSettings, read  # noqa: E402 - as above
 
@@ -58,6 +60,7 @@ AGAIN_EVERY: Final = 4
 
 _EVENT: Final = msgspec.json.Decoder(SessionEvent)
 _CANONICAL: Final = Canonical("default", {}, Accounting())
+_TEXTS: Final = [name for name, kind in SessionEvent.__annotations__.items() if kind == "str" and name != "id"]
 _SOURCES: Final = frozenset(adapters())
 _ENVELOPES: Final = (b'{"value"', b'{"records"', b'{"Records"', b"[")
 
@@ -125,10 +128,23 @@ def _checked(each: Adapter, made: Sequence[SessionEvent]) -> bytes:
             raise BrokenPromiseError("a time is not in UTC")
         if each.record_type is not SessionEvent and event.source not in _SOURCES | {each.name}:
             raise BrokenPromiseError(f"the source is {event.source!r}, no format")
+        if each.record_type is not SessionEvent:
+            _tidy(event)
         written += encoded + b"\n"
     if len({event.id for event in made}) < len(made):
         raise BrokenPromiseError("two events of one record have one id")
     return written
+
+
+def _tidy(event: SessionEvent) -> None:
+    for name in _TEXTS:
+        said = getattr(event, name)
+        # A user is case-folded by then, which makes up to three letters of one.
+        if len(said) > TEXT_LENGTH_MAX * (3 if name == "user" else 1) or said != said.strip():
+            raise BrokenPromiseError(f"`{name}` is too long, or has blanks around it")
+    for key, said in event.attributes.items():
+        if not key or not said or len(said) > TEXT_LENGTH_MAX:
+            raise BrokenPromiseError(f"attribute `{key[:40]}` is empty or too long")
 
 
 def judged(each: Adapter, line: bytes, *, again: bool = True) -> tuple[str, int]:

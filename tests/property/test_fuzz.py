@@ -73,6 +73,14 @@ class Wordless(PingId):
         return ""
 
 
+class Untidy(PingId):
+    """Gives texts with blanks around them."""
+
+    def copied(self, view: Any) -> dict[str, str]:
+        """What the record has, and a blank."""
+        return {**super().copied(view), "app": " "}
+
+
 @pytest.mark.parametrize(
     ("adapter", "fault"),
     [
@@ -81,6 +89,7 @@ class Wordless(PingId):
         (Silent(), "no declared drop"),
         (Fickle(), "the second time it is another"),
         (Wordless(), "cannot go over the wire"),
+        (Untidy(), "`app` is too long, or has blanks around it"),
     ],
     ids=lambda each: type(each).__name__,
 )
