@@ -1,4 +1,4 @@
-"""`sessionwatch formats` and `sessionwatch detectors`: what there is to choose from."""
+"""`sessionwatch detectors`: what rules can use."""
 
 from __future__ import annotations
 
@@ -15,17 +15,6 @@ from detectors.registry import detector_kinds
 from models.spans import span_text
 from sessionwatch.cli.terminal import speaker
 from sessionwatch.errors import UsageError
-from streams.adapters import adapters
-
-
-def formats_command() -> None:
-    """List the log formats that can be read, and how late each usually is."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("format", "what it is", "usually late by up to"):
-        table.add_column(heading)
-    for name, adapter in sorted(adapters().items()):
-        table.add_row(name, adapter.title, span_text(adapter.lateness))
-    speaker().print(table)
 
 
 def detectors_command(

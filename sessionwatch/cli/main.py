@@ -7,7 +7,7 @@ import sys
 import typer
 
 from sessionwatch import __version__
-from sessionwatch.cli import catalogue, compare, convert, doctor, explain, replay, rules, where
+from sessionwatch.cli import catalogue, compare, convert, doctor, explain, formats, replay, rules, where
 from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.terminal import complaints
 from sessionwatch.errors import SessionwatchError
@@ -27,7 +27,7 @@ app.command("compare")(compare.compare_command)
 app.command("convert")(convert.convert_command)
 app.command("doctor")(doctor.doctor_command)
 app.command("where")(where.where_command)
-app.command("formats")(catalogue.formats_command)
+app.command("formats")(formats.formats_command)
 app.command("detectors")(catalogue.detectors_command)
 app.command("check")(rules.check_command)
 app.command("test")(rules.test_command)

@@ -112,6 +112,27 @@ def paths_of(said: Any) -> tuple[str, ...]:
     return tuple(path for name, test in said.items() for path in (paths_of(test) if name in _COMBINED else (name,)))
 
 
+def words_of(said: Any) -> str:
+    """A condition on one line, for a person.
+
+    >>> words_of({"a": {"contains": "x"}, "not": {"b": [1, 2]}})
+    'a contains x, not (b 1 or 2)'
+    """
+    if isinstance(said, list):
+        return " or ".join(map(words_of, said))
+    if not isinstance(said, dict):
+        return text(said)
+    parts = (
+        f"{name} ({words_of(test)})" if name == "not" else words_of(test) if name in _COMBINED else _words(name, test)
+        for name, test in said.items()
+    )
+    return ", ".join(parts)
+
+
+def _words(path: str, test: Any) -> str:
+    return f"{path} {words_of(test)}"
+
+
 def _never(_: Any) -> bool:
     return False
 

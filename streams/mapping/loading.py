@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from models.written.texts import SourceText, read_text
 from sessionwatch.errors import BadRecordError, Fault, MappingError
 from streams.adapters.adapter import Adapter, Dropped, Example, Row
 from streams.adapters.fields import find, text
+from streams.mapping.conditions import words_of
 from streams.mapping.mapped import ITEM, Mapped
 from streams.mapping.proving import examples_of, prove, read_examples, said_of
 from streams.mapping.reading import Read, read_mapping
@@ -22,6 +23,9 @@ from streams.sources.tables import TableForm
 
 FOLDER: Final = Path(__file__).parent.parent / "adapters" / "mappings"
 """The mappings that come with sessionwatch."""
+
+
+_SAID_WITH_KIND: Final = ("outcome", "mfa", "interactive")
 
 
 @cache
@@ -83,8 +87,16 @@ def _class_of(read: Read, examples: tuple[Example, ...]) -> type[Mapped]:
         "keys_folded": given.ignore_case,
         "table_form": TableForm(given.delimiter, given.columns or ()) if "csv" in forms else None,
         "plan": read.plan,
+        "kinds": tuple((_becomes(said), words_of(said.get("when"))) for said in written.kinds),
     }
     return type(written.name, (Mapped,), body)
+
+
+def _becomes(said: Mapping[str, Any]) -> str:
+    """What an entry of `kinds` makes of a record, in words."""
+    if "drop" in said:
+        return f"dropped: {said['drop']}"
+    return ", ".join([said["kind"], *(f"{key} {text(value)}" for key, value in said.items() if key in _SAID_WITH_KIND)])
 
 
 def _tabled(kind: type[Mapped], read: Read) -> Mapped:
@@ -123,7 +135,7 @@ def _row(adapter: Mapped, ours: str, path: str, option: Option | None, shown: Sh
     """The row of one path: what an example has there, and what it becomes; without an example where none shows it."""
     theirs = _outside(path, adapter)
     steps = adapter.path(theirs)
-    note = "see its kinds" if option is None else option.note
+    note = "see what a record becomes, below" if option is None else option.note
     for view, events in shown:
         value = find(view, steps)
         if value in (None, "", [], {}):

@@ -56,6 +56,8 @@ class Mapped(Adapter, ABC):
     """An adapter out of a mapping; the reader of mappings makes a class of each."""
 
     plan: ClassVar[Plan]
+    kinds: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """What a record becomes, and where, in words: the first that fits."""
 
     def view(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """The record with its keys in lower case and JSON in texts opened, where the mapping says so."""
