@@ -112,3 +112,13 @@ def test_keycloak_tried_by_its_makers_is_no_attack(told) -> None:
     assert (summary["records_read"], summary["mapped"], summary["dead_letter"]) == (81, 78, 0)
     assert summary["dropped"] == {"twin_of_credential_event": 3}
     assert not [alert for alert in alerts if alert["severity"] not in {"info", "low"}]
+
+
+def test_refused_tickets_are_found_and_a_service_account_on_many_hosts_is_silent(told) -> None:
+    """45 refused service tickets of U22, 26 of them within 158 s; U66 runs on 70 hosts, which is what it is for."""
+    _, alerts = told("lanl_auth")
+    assert rules_of(alerts, "u22@dom1") == {"refused_requests"}
+    (alert,) = [alert for alert in alerts if alert["user"] == "u22@dom1"]
+    assert alert["evidence"]["counted"] == 26
+    assert len({alert["user"] for alert in alerts} - {"u22@dom1"}) <= 2
+    assert not [alert for alert in alerts if alert["user"].startswith("u66@")]
