@@ -8,9 +8,20 @@ import pytest
 
 from detectors.registry import detector_kinds
 from detectors.testing import check_detector
+from detectors.worlds import an_event, office
+from models.events import PlacedEvent
+from models.instants import DAY_US, HOUR_US
 
 ALONE_IS_PROOF = {"mass_export"}
 """One export of more than anybody may export needs no history."""
+
+LATER = an_event("login", 200 * DAY_US + 3 * HOUR_US, id="later", outcome="success", user="ann")
+NIGHT = an_event("login", 43 * DAY_US + 3 * HOUR_US, id="night", outcome="success", user="ann")
+STREAMS: dict[str, list[list[PlacedEvent]]] = {
+    "dormant_account": [[*office(1), LATER]],
+    "unusual_hours": [[*office(1), NIGHT]],
+}
+"""What makes those speak that need long silence or long habit."""
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("concurrent_sessions", {"at_least": {"sessions": 2}, "needs": "any"}),
@@ -25,8 +36,11 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("mass_export", {"weight_field": "attributes.sensitivity", "weights": {"restricted": 7.5}}),
     ("new_value", {"fields": ("device", "app"), "while_learning": "low", "known_max": 3}),
     ("new_value", {"fields": ("user_agent",), "normalise": {"user_agent": "fingerprint"}, "learn_for": "0s"}),
+    ("dormant_account", {"idle_min": "1d"}),
     ("sequence", {"times": 3, "differs": ("network",), "unfamiliar": ("device",), "distinct": "ip", "within": "30d"}),
     ("sequence", {"same": ("session",), "within": "7d"}),
+    ("unusual_hours", {"learn_for": "1d", "learn_min_days": 1, "learn_min_events": 1, "weekdays": "each"}),
+    ("unusual_hours", {"learn_for": "1d", "learn_min_days": 1, "learn_min_events": 1, "zone": "Asia/Kathmandu"}),
     ("threshold", {"measure": "distinct", "field": "place.country", "at_least": 2, "window": "7d"}),
     ("threshold", {"group": ("app", "attributes.sensitivity"), "at_least": 3}),
 ]
@@ -35,7 +49,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize("kind", sorted(detector_kinds()))
 def test_keeps_the_contract(kind: str) -> None:
     """With its default parameters: pure, restorable, bounded, documented, quiet on an empty history, and plain."""
-    check_detector(detector_kinds()[kind], alone_is_proof=kind in ALONE_IS_PROOF)
+    check_detector(detector_kinds()[kind], streams=STREAMS.get(kind, ()), alone_is_proof=kind in ALONE_IS_PROOF)
 
 
 @pytest.mark.parametrize(("kind", "params"), VARIANTS, ids=[f"{kind}-{n}" for n, (kind, _) in enumerate(VARIANTS)])

@@ -66,7 +66,10 @@ def test_pingid_shows_the_fatigue_and_the_new_device(told) -> None:
     """Twenty and more unanswered pushes, then the device that was paired; no hijack of the two addresses by design."""
     _, alerts = told("pingid")
     found = rules_of(alerts)
-    assert "mfa_fatigue" in found
+    assert {"mfa_fatigue", "mfa_fatigue_approved"} <= found
+    (approved,) = [alert for alert in alerts if alert["rule"]["id"] == "mfa_fatigue_approved"]
+    assert approved["severity"] == "high"
+    assert approved["at"].startswith("2023-05-10T15:02:03")
     assert any(
         "iPhone 6S" in str(alert["evidence"]) for alert in alerts if alert["rule"]["id"].startswith("new_device")
     )
@@ -76,8 +79,18 @@ def test_pingid_shows_the_fatigue_and_the_new_device(told) -> None:
 def test_okta_shows_the_countries_of_the_guesser(told) -> None:
     """Failures from many countries within minutes, and the country that is new."""
     _, alerts = told("panther_scenarios")
-    assert {"brute_force_many_countries", "new_country"} <= rules_of(alerts, "jack.naglieri@runpanther.io")
+    guessed = rules_of(alerts, "jack.naglieri@runpanther.io")
+    assert {"brute_force_many_countries", "brute_force_succeeded", "new_country"} <= guessed
     assert not [alert for alert in alerts if "stone" in alert["user"]]
+
+
+def test_audits_that_are_switched_off_are_found(told) -> None:
+    """Each of the ways of CloudTrail that the techniques show, and nothing where one only looks or starts."""
+    _, alerts = told("aws_stratus")
+    off = {alert["key"] for alert in alerts if alert["rule"]["id"] == "audit_switched_off"}
+    assert {"StopLogging", "DeleteTrail", "PutEventSelectors"} <= off
+    assert off <= {"StopLogging", "DeleteTrail", "PutEventSelectors", "DeleteFlowLogs", "DeleteResolverQueryLogConfig"}
+    assert not {rule for rule in rules_of(alerts) if rule.startswith(("session_hijack", "impossible_travel"))}
 
 
 @pytest.mark.parametrize("folder", ["otrf", "aws_stratus", "format_samples", "keycloak"])

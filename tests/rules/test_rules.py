@@ -22,6 +22,7 @@ PLAIN_NAMES = (
     "concurrent_sessions",
     "credential_change",
     "credential_stuffing",
+    "dormant_account",
     "emergency_access",
     "geo_velocity",
     "impersonation",
@@ -39,6 +40,7 @@ PLAIN_NAMES = (
     "refused_requests",
     "privilege_change",
     "session_hijack",
+    "unusual_hours",
 )
 
 
