@@ -10,8 +10,9 @@ from typing import Final, Protocol
 
 from models.events import SessionEvent
 from models.instants import to_us
+from streams.collector import Young, held_back
 
-BATCH_EVENTS: Final = 2_000
+BATCH_EVENTS: Final = 500
 """Events handed to the engine at a time; the alerts do not depend on it."""
 
 
@@ -73,17 +74,20 @@ def replay(
     was found until then.
     """
     result = Replayed()
-    for batch in _batches(_within(events, window, result)):
-        for alert_id, publication in engine.process(batch).items():
+    collect_young = Young()
+    with held_back():
+        for batch in _batches(_within(events, window, result)):
+            for alert_id, publication in engine.process(batch).items():
+                result.alerts[alert_id] = publication[3]
+            collect_young()
+            if progress is not None:
+                progress(len(batch))
+            if stop is not None and stop():
+                result.interrupted = True
+                break
+        end_us = None if window.end is None else to_us(window.end)
+        for alert_id, publication in engine.finish(None if result.interrupted else end_us).items():
             result.alerts[alert_id] = publication[3]
-        if progress is not None:
-            progress(len(batch))
-        if stop is not None and stop():
-            result.interrupted = True
-            break
-    end_us = None if window.end is None else to_us(window.end)
-    for alert_id, publication in engine.finish(None if result.interrupted else end_us).items():
-        result.alerts[alert_id] = publication[3]
     return result
 
 

@@ -30,6 +30,7 @@ from sessionwatch.ruleset.loading import bundled_rules
 from streams.accounting import Accounting
 from streams.adapters import adapters
 from streams.canonical import user_key
+from streams.collector import held_back
 from streams.deadletter import DeadLetter
 from streams.reading import ReadSettings, read_blocks
 from streams.replay import Window
@@ -139,7 +140,7 @@ def run(request: Request) -> Exit:
     adapters(request.settings.mappings)
     started = time.perf_counter()
     accounting, seen = Accounting(), Seen()
-    with interrupts() as pressed, bars(wanted=not request.as_json) as drawn, EventSorter() as events:
+    with held_back(), interrupts() as pressed, bars(wanted=not request.as_json) as drawn, EventSorter() as events:
         with DeadLetter(request.dead_letter, redact=request.redact) as dead_letter:
             _read(request, accounting, dead_letter, seen, events, pressed, drawn)
         interrupted = pressed.pressed > 0
