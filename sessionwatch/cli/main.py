@@ -7,7 +7,7 @@ import sys
 import typer
 
 from sessionwatch import __version__
-from sessionwatch.cli import catalogue, compare, convert, doctor, explain, formats, replay, rules, where
+from sessionwatch.cli import catalogue, compare, convert, doctor, explain, formats, replay, report, rules, where
 from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.terminal import complaints
 from sessionwatch.errors import SessionwatchError
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("replay")(replay.replay_command)
 app.command("explain")(explain.explain_command)
+app.command("report")(report.report_command)
 app.command("compare")(compare.compare_command)
 app.command("convert")(convert.convert_command)
 app.command("doctor")(doctor.doctor_command)

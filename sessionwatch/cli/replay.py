@@ -6,7 +6,7 @@ import contextlib
 import difflib
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -115,9 +115,7 @@ def replay_command(  # noqa: PLR0913  # as many as the command has options
     if as_json and alerts == STDOUT:
         raise UsageError("--json and --alerts - would both write to standard output; give --alerts a file")
     check_outputs(paths, {"--alerts": _file(alerts), "--dead-letter": dead_letter})
-    window = Window(_instant("--from", begin), _instant("--to", end, last=True), user_key(user) if user else None, cold)
-    if window.begin is not None and window.end is not None and window.begin > window.end:
-        raise UsageError(f"--from {begin} is later than --to {end}; nothing lies between")
+    window = window_of(begin, end, user, cold=cold)
     request = Request(
         paths=paths,
         settings=ReadSettings(format=log_format, mappings=tuple(mapping or ()), tenant=tenant),
@@ -132,8 +130,35 @@ def replay_command(  # noqa: PLR0913  # as many as the command has options
     raise typer.Exit(run(request))
 
 
+class Found(NamedTuple):
+    """What a run came to: the account of it, the alerts to report, and how the command ends."""
+
+    summary: Summary
+    told: list[Told]
+    exit: Exit
+
+
 def run(request: Request) -> Exit:
     """Read, sort, judge, write, tell."""
+    found = find(request)
+    _tell(request, found.summary, found.told)
+    return found.exit
+
+
+def window_of(begin: str | None, end: str | None, user: str | None, *, cold: bool = False) -> Window:
+    """The window that the options --from, --to and --user ask for.
+
+    Raises:
+        UsageError: one of them is no instant, or nothing lies between them.
+    """
+    window = Window(_instant("--from", begin), _instant("--to", end, last=True), user_key(user) if user else None, cold)
+    if window.begin is not None and window.end is not None and window.begin > window.end:
+        raise UsageError(f"--from {begin} is later than --to {end}; nothing lies between")
+    return window
+
+
+def find(request: Request, look: Callable[[Iterable[SessionEvent], list[Told]], None] | None = None) -> Found:
+    """Read, sort and judge. `look` is shown the events, sorted by time, once more, with the alerts that were found."""
     ruleset = request.plan.ruleset()
     # A database or mapping that cannot be used is refused before anything is read.
     request.plan.engine()
@@ -145,17 +170,18 @@ def run(request: Request) -> Exit:
             _read(request, accounting, dead_letter, seen, events, pressed, drawn)
         interrupted = pressed.pressed > 0
         judged = _judge(request, events, pressed, drawn)
+        told = _reported(judged.replayed.alerts.values(), request.window)
+        if look is not None:
+            look(events, told)
     interrupted |= judged.replayed.interrupted
-    told = _reported(judged.replayed.alerts.values(), request.window)
     alerts = [one.alert for one in told]
     seconds = time.perf_counter() - started
     summary = summarise(accounting, seen, judged, ruleset, alerts, interrupted=interrupted, seconds=seconds)
     summary.remarks += _about_window(request.window, seen)
-    _tell(request, summary, told)
     if interrupted:
-        return Exit.INTERRUPTED
+        return Found(summary, told, Exit.INTERRUPTED)
     cut = any(remark.what in {"cut_short", "damaged"} for remark in accounting.remarks)
-    return Exit.DEAD_LETTERS if accounting.dead_letter or cut else Exit.DONE
+    return Found(summary, told, Exit.DEAD_LETTERS if accounting.dead_letter or cut else Exit.DONE)
 
 
 def _read(

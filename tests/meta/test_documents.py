@@ -20,7 +20,19 @@ from sessionwatch.cli.exits import Exit
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
-COMMANDS = ("replay", "explain", "compare", "convert", "formats", "detectors", "check", "test", "where", "doctor")
+COMMANDS = (
+    "replay",
+    "explain",
+    "compare",
+    "report",
+    "convert",
+    "formats",
+    "detectors",
+    "check",
+    "test",
+    "where",
+    "doctor",
+)
 
 
 def named(path: Path) -> str:
