@@ -41,6 +41,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("sequence", {"same": ("session",), "within": "7d"}),
     ("unusual_hours", {"learn_for": "1d", "learn_min_days": 1, "learn_min_events": 1, "weekdays": "each"}),
     ("unusual_hours", {"learn_for": "1d", "learn_min_days": 1, "learn_min_events": 1, "zone": "Asia/Kathmandu"}),
+    ("session_policy", {"lifetime_max": "1h", "idle_max": "10m", "grace": "0s"}),
     ("threshold", {"measure": "distinct", "field": "place.country", "at_least": 2, "window": "7d"}),
     ("threshold", {"group": ("app", "attributes.sensitivity"), "at_least": 3}),
 ]

@@ -80,7 +80,7 @@ def test_okta_shows_the_countries_of_the_guesser(told) -> None:
     """Failures from many countries within minutes, and the country that is new."""
     _, alerts = told("panther_scenarios")
     guessed = rules_of(alerts, "jack.naglieri@runpanther.io")
-    assert {"brute_force_many_countries", "brute_force_succeeded", "new_country"} <= guessed
+    assert {"brute_force_many_countries", "success_after_failures", "new_country"} <= guessed
     assert not [alert for alert in alerts if "stone" in alert["user"]]
 
 

@@ -38,8 +38,10 @@ PLAIN_NAMES = (
     "new_network",
     "password_spray",
     "refused_requests",
-    "privilege_change",
+    "privilege_then_export",
     "session_hijack",
+    "session_policy",
+    "success_after_failures",
     "unusual_hours",
 )
 
