@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from models.events import SessionEvent
 from sessionwatch.errors import BadRecordError
 from streams.adapters.adapter import Adapter, Draft, Dropped, Example, Row
-from streams.adapters.auth0_kinds import MANAGEMENT, NOTICES, call_of, meaning_of
+from streams.adapters.auth0_kinds import MANAGEMENT, MFA_REMOVALS, NOTICES, call_of, meaning_of
 from streams.adapters.fields import compiled, find, instant_of, log_place, text
 
 _REQUEST: Final = ("details", "request")
@@ -121,6 +121,7 @@ class Auth0(Adapter):
         Row("details.authenticator.type", "attributes.credential_type", "sms"),
         Row("description", "attributes.description", "Successful login"),
         Row("description", "reason", "Wrong email or password.", "Wrong email or password.", "of a failure"),
+        Row("type", "attributes.change", "gd_enrollment_complete", "mfa_added", "mfa_removed where one is removed"),
         Row("audience", "attributes.audience", "https://api.clinic.example"),
         Row("hostname", "attributes.account", "clinic.auth0.example"),
         Row("details.request.channel", "attributes.channel", "https://manage.auth0.com/"),
@@ -168,7 +169,7 @@ class Auth0(Adapter):
         Example(
             "a user's second factor removed",
             _call("delete", "/api/v2/users/auth0%7C6459/multifactor/duo"),
-            ({"kind": "credential_change", "target": "auth0|6459"},),
+            ({"kind": "credential_change", "target": "auth0|6459", "attributes.change": "mfa_removed"},),
         ),
         Example(
             "a user's sessions ended",
@@ -229,6 +230,10 @@ class Auth0(Adapter):
         draft.id = self.identity(draft.said.pop("id", ""), record)
         if draft.outcome == "failure" and "attributes.description" in draft.said:
             draft.said["reason"] = draft.said.pop("attributes.description")
+        if type_ in MFA_REMOVALS:
+            draft.said["attributes.change"] = "mfa_removed"
+        if draft.kind == "device_enrolled" and draft.outcome == "success":
+            draft.said["attributes.change"] = "mfa_added"
         if type_ in MANAGEMENT:
             _managed(draft, seen)
         elif draft.kind in {"device_enrolled", "credential_change", "account_change"} and "user" in draft.said:
@@ -251,4 +256,6 @@ def _managed(draft: Draft, seen: Mapping[str, Any]) -> None:
     else:
         invited = (text(find(request, path)) for path in _INVITED)
         said["target"] = call.target or next(filter(None, invited), "")
+        if call.kind == "credential_change" and text(request.get("method")).casefold() == "delete":
+            said["attributes.change"] = "mfa_removed"
     draft.said = {key: value for key, value in said.items() if value}

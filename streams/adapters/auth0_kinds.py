@@ -52,6 +52,7 @@ _MEANINGS: Final[dict[str, Meaning]] = {
     **_each("fapi", "policy_change", "failure"),
     **_each("mgmt_api_read", "activity"),
 }
+MFA_REMOVALS: Final = frozenset({"gd_unenroll", "gd_user_delete"})
 MANAGEMENT: Final = frozenset({"sapi", "fapi", "mgmt_api_write", "mgmt_api_read"})
 
 NOTICES: Final = ("api_limit", "depnote", "sys_", "appi", "resource_cleanup", "admin_update_launch", "s_usage", "kms_")

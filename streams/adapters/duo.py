@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
@@ -77,6 +78,7 @@ _ADMIN_KINDS: Final[tuple[tuple[str, EventKind], ...]] = (
     ("report_", "export"),
 )
 """What an administrator's actions begin with; the first that fits. Everything else is an activity."""
+_MFA_REMOVALS: Final = re.compile(r"(phone|hardtoken|u2ftoken|webauthncredential)_(delete|disassociate|remove)")
 _PROGRAMS: Final = frozenset({"api", "system", "duo"})
 
 _V2: Final = {
@@ -173,6 +175,7 @@ class Duo(Adapter):
         Row("event_type", "action", "authentication"),
         Row("action", "action", "user_update"),
         Row("object", "target", "bob"),
+        Row("action", "attributes.change", "phone_delete", "mfa_removed", "or mfa_added, where that is what was done"),
         Row("access_device.location.country", "place.country", "Italy", "IT"),
     )
     examples: ClassVar[tuple[Example, ...]] = (
@@ -249,7 +252,7 @@ class Duo(Adapter):
         draft.said["reason"] = reason
         draft.said["action"] = draft.said.get("action", "authentication")
         if draft.said["action"] == "enrollment":
-            draft.kind = "device_enrolled"
+            draft.kind, draft.said["attributes.change"] = "device_enrolled", "mfa_added"
             draft.said["target"] = draft.said.get("user", "")
         elif draft.outcome == "success":
             draft.kind, draft.mfa = "login", _NOT_ASKED.get(reason, True)
@@ -274,6 +277,8 @@ class Duo(Adapter):
 def _administered(draft: Draft) -> None:
     action = draft.said.get("action", "")
     draft.kind = next((kind for beginning, kind in _ADMIN_KINDS if action.startswith(beginning)), "activity")
+    if _MFA_REMOVALS.match(action) or draft.kind == "device_enrolled":
+        draft.said["attributes.change"] = "mfa_added" if draft.kind == "device_enrolled" else "mfa_removed"
     draft.outcome = "failure" if action.endswith("_error") else "success"
     draft.interactive = draft.said.get("user", "").casefold() not in _PROGRAMS
     if draft.kind == "lockout" and "target" in draft.said:

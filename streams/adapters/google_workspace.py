@@ -10,7 +10,7 @@ from models.events import SessionEvent
 from sessionwatch.errors import BadRecordError
 from streams.adapters.adapter import Adapter, Draft, Dropped, Example, Row, numbered
 from streams.adapters.fields import compiled, find, instant_of, log_place, text, whole_number
-from streams.adapters.google_workspace_kinds import GOOGLES_OWN, WARNINGS, kind_of, second_factor
+from streams.adapters.google_workspace_kinds import GOOGLES_OWN, WARNINGS, change_of, kind_of, second_factor
 
 _VALUES: Final = ("value", "multiValue", "boolValue", "intValue", "multiIntValue", "multiBoolValue", "messageValue")
 _PLACE: Final = {
@@ -72,6 +72,7 @@ class GoogleWorkspace(Adapter):
     * An admin's doings are of the admin, with `target` the user or group changed, and `attributes.privilege` the role.
       Sessions that an admin ends are a `revoked` of the user whose they are, with the admin in `attributes.actor`.
     * Sharing a document is an `activity` with `target`, and no change of privileges; letting an application in is one.
+    * `attributes.change` says in a word what a rule would look for: mfa_added, mfa_removed, mail_forwarded, shared.
     * Sign-ins to other applications through Google (`saml`) are an `activity`.
     """
 
@@ -116,8 +117,9 @@ class GoogleWorkspace(Adapter):
         Row("parameters.visibility_change", "attributes.visibility_change", "none"),
         Row("parameters.doc_type", "attributes.doc_type", "spreadsheet"),
         Row("parameters.owner", "attributes.owner", "ann@clinic.example"),
+        Row("name", "attributes.change", "email_forwarding_out_of_domain", "mail_forwarded", "a word for rules"),
         Row("parameters.ROLE_NAME", "attributes.privilege", "_SEED_ADMIN_ROLE"),
-        Row("parameters.email_forwarding_destination_address", "attributes.forwarded_to", "x@mail.example"),
+        Row("parameters.email_forwarding_destination_address", "attributes.forward_to", "x@mail.example"),
         Row("id.customerId", "attributes.account", "C03az79cb"),
         Row("networkInfo.regionCode", "place.country", "IT", "IT"),
         Row("networkInfo.ipAsn[0]", "place.asn", 3269, "3269"),
@@ -219,7 +221,7 @@ class GoogleWorkspace(Adapter):
                     email_forwarding_destination_address="x@mail.example",
                 ),
             ),
-            ({"kind": "account_change", "attributes.forwarded_to": "x@mail.example"},),
+            ({"kind": "account_change", "attributes.forward_to": "x@mail.example"},),
         ),
         Example(
             "a login to another application",
@@ -328,6 +330,8 @@ def _filled(draft: Draft, event: Mapping[str, Any]) -> bool:
     if factor := second_factor(parameters):
         said.setdefault("auth_method", factor)
         draft.mfa = True if draft.kind in {"login", "mfa_result"} and draft.outcome == "success" else None
+    if word := change_of(name):
+        said["attributes.change"] = word
     _aimed(draft, parameters)
     return True
 

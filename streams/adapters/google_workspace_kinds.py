@@ -107,6 +107,27 @@ _SECOND_FACTORS: Final = frozenset(
 )
 
 
+_CHANGES: Final = {
+    "2sv_enroll": "mfa_added",
+    "passkey_enrolled": "mfa_added",
+    "2sv_disable": "mfa_removed",
+    "passkey_removed": "mfa_removed",
+    "TURN_OFF_2_STEP_VERIFICATION": "mfa_removed",
+    "UNENROLL_USER_FROM_STRONG_AUTH": "mfa_removed",
+    "REVOKE_SECURITY_KEY": "mfa_removed",
+    "email_forwarding_out_of_domain": "mail_forwarded",
+    "change_user_access": "shared",
+    "change_document_visibility": "shared",
+    "change_document_access_scope": "shared",
+    "change_calendar_acls": "shared",
+}
+
+
+def change_of(name: str) -> str:
+    """What an event changed, in a word that rules look for; or nothing."""
+    return _CHANGES.get(name, "")
+
+
 def kind_of(app: str, type_: str, name: str, parameters: Mapping[str, Any]) -> tuple[EventKind, Outcome]:
     """Kind and outcome of one event; `app`, `type_` and `name` as Google writes them."""
     if app in _ACCOUNT_APPS:

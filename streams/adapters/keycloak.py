@@ -11,7 +11,7 @@ from models.events import SessionEvent
 from sessionwatch.errors import BadRecordError
 from streams.adapters.adapter import Adapter, Draft, Dropped, Example, Row, numbered
 from streams.adapters.fields import find, instant_of, instant_since_1970, meaningful, text
-from streams.adapters.keycloak_kinds import BACKGROUND, FAILED, TWINS, kind_of, operation_of, roles_of
+from streams.adapters.keycloak_kinds import BACKGROUND, FAILED, TWINS, change_of, kind_of, operation_of, roles_of
 
 _MS: Final = timedelta(milliseconds=1)
 _LOGGER: Final = "org.keycloak.events"
@@ -84,7 +84,9 @@ class Keycloak(Adapter):
       Without it a LOGIN_ERROR is a `login_failed`, unless the page or the application was at fault: an `activity`.
     * What applications do with tokens has `interactive` false; its address is often the application's.
     * UPDATE_TOTP, UPDATE_PASSWORD and REMOVE_TOTP with a `credential_type` are the twins of newer names, and dropped.
-    * Who is impersonated is `user`, and `target`; who does it is `attributes.actor`.
+    * Somebody who acts as somebody else is `user`, by name and realm, since nothing else is said of them; as whom is
+      `target`, and the session is the one that begins with it.
+    * `attributes.change` is mfa_added or mfa_removed, where that is what was changed.
     * An admin event's `user` is who did it, `target` the user or role changed. A session's end by an administrator is
       only there: `revoked`, of the session or user ended, with who did it, and whence, in `attributes`.
     """
@@ -125,7 +127,8 @@ class Keycloak(Adapter):
         Row("details.credential_type", "attributes.credential_type", "otp"),
         Row("details.grant_type", "attributes.grant", "refresh_token"),
         Row("details.identity_provider", "attributes.identity_provider", "hospital-saml"),
-        Row("details.impersonator", "attributes.actor", "admin"),
+        Row("details.impersonator", "user", "admin", "admin@master", "with `impersonator_realm`"),
+        Row("details.credential_type", "attributes.change", "otp", "mfa_added", "of a factor; passwords are none"),
         Row("realmId", "attributes.realm", _REALM),
         Row("operationType", "action", "ACTION", "ACTION USER credentials", "with the resource, and what was done"),
         Row("resourcePath", "resource", "clients/c43fbefa"),
@@ -199,7 +202,7 @@ class Keycloak(Adapter):
         Example(
             "a person acted as",
             _event("IMPERSONATE", impersonator="admin", impersonator_realm="master"),
-            ({"kind": "impersonation", "user": _ANN, "target": _ANN, "attributes.actor": "admin"},),
+            ({"kind": "impersonation", "user": "admin@master", "target": _ANN, "session": _SESSION},),
         ),
         Example(
             "an administrator ends a session",
@@ -214,7 +217,7 @@ class Keycloak(Adapter):
         Example(
             "an administrator removes a factor",
             _operation("ACTION", "USER", f"users/{_ANN}/credentials/ecd3bd59", details={"credential_type": "otp"}),
-            ({"kind": "credential_change", "user": _BOB, "target": _ANN, "attributes.credential_type": "otp"},),
+            ({"kind": "credential_change", "user": _BOB, "target": _ANN, "attributes.change": "mfa_removed"},),
         ),
         Example(
             "a role given",
@@ -292,6 +295,17 @@ def _happened(draft: Draft, seen: Mapping[str, Any], base: str) -> None:
         said["target"] = said["user"]
     if draft.kind == "privilege_change" and "app" in said:
         said["target"] = said["app"]
+    if draft.kind == "impersonation":
+        _impersonated(draft, seen)
+    if word := change_of(draft.kind, base, seen):
+        said["attributes.change"] = word
+
+
+def _impersonated(draft: Draft, seen: Mapping[str, Any]) -> None:
+    who, realm = (text(find(seen, ("details", key))) for key in ("impersonator", "impersonator_realm"))
+    draft.said.pop("user", None)
+    if who:
+        draft.said["user"] = text(f"{who}@{realm}") if realm else who
 
 
 def _operated(draft: Draft, seen: Mapping[str, Any]) -> None:
@@ -304,6 +318,8 @@ def _operated(draft: Draft, seen: Mapping[str, Any]) -> None:
         said |= {"user": done.target, "session": done.session}
     else:
         said["target"] = done.target
+    if word := change_of(done.kind, done.verb, seen):
+        said["attributes.change"] = word
     if done.kind == "privilege_change":
         said["attributes.privilege"] = roles_of(seen)
     draft.said = {key: value for key, value in said.items() if value}

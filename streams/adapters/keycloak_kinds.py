@@ -125,6 +125,18 @@ def _goes_on(seen: Mapping[str, Any]) -> bool:
     return bool(entered) and at_ms / 1000 - max(entered) > _ENTERED_SECONDS_MAX
 
 
+def change_of(kind: EventKind, verb: str, seen: Mapping[str, Any]) -> str:
+    """What became of second factors, in a word: mfa_added, mfa_removed, or nothing."""
+    if text(find(seen, ("details", "credential_type"))) in {"", _PASSWORD}:
+        return ""
+    if kind == "device_enrolled":
+        return "mfa_added"
+    removed = verb in {"REMOVE_CREDENTIAL", "REMOVE_TOTP"} or bool(
+        _CREDENTIAL.fullmatch(text(seen.get("resourcePath")))
+    )
+    return "mfa_removed" if kind == "credential_change" and removed else ""
+
+
 class Operation(NamedTuple):
     """What an administrator's operation is: `about` is the user or session it was done to, not only on."""
 
@@ -136,6 +148,8 @@ class Operation(NamedTuple):
 
 
 _USER: Final = re.compile(r"users/([^/]+)(?:/([^/]+))?(?:/.*)?")
+_CREDENTIAL: Final = re.compile(r"users/[^/]+/credentials/[^/]+")
+"""An operation on it is its removal; its name and place among others have longer paths."""
 _SESSION: Final = re.compile(r"sessions/([^/]+)")
 _NAMED: Final = re.compile(r"(?:attack-detection/brute-force/users|groups|roles|roles-by-id)/([^/]+)(?:/.*)?")
 _ACTIONS: Final[dict[str, EventKind]] = {

@@ -40,6 +40,7 @@ _KINDS: Final[dict[int, tuple[EventKind, Outcome]]] = {
     553: ("lockout", "success"),
 }
 """Numbers of event types; every other is an activity of unknown outcome."""
+_MFA_REMOVALS: Final = frozenset({24, 172})
 _ADMINISTERED: Final = frozenset({"credential_change", "account_change", "privilege_change", "impersonation"})
 
 _LOGIN: Final = {
@@ -94,6 +95,7 @@ class OneLogin(Adapter):
         Row("privilege_name", "attributes.privilege", "Super user"),
         Row("otp_device_name", "attributes.factor", "OneLogin Protect"),
         Row("authentication_factor_description", "attributes.factor", "Security key"),
+        Row("event_type_id", "attributes.change", 172, "mfa_removed", "where a second factor is removed"),
         Row("notes", "attributes.notes", "Initiated by Admin"),
         Row("error_description", "reason", "Authentication failed"),
         Row("risk_score", "attributes.risk_score", 12),
@@ -168,6 +170,8 @@ class OneLogin(Adapter):
         )
         draft.id = self.identity(draft.said.pop("id", ""), record)
         said = draft.said
+        if number in _MFA_REMOVALS:
+            said["attributes.change"] = "mfa_removed"
         draft.interactive = "attributes.system" not in said
         actor, label = text(record.get("actor_user_id")), text(record.get("actor_user_name"))
         if kind in _ADMINISTERED:
