@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from models.events import EventKind, Outcome
 from models.rules import Line, Name, Prose, Said, Written
@@ -21,6 +21,12 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
+def _delimiter(said: str) -> str:
+    if len(said) != 1 or not said.isascii() or said.isalnum() or said in '"\r\n':
+        raise ValueError("write one character such as , ; | or a tab")
+    return said
+
+
 class Input(Written):
     """How records stand in files: JSON objects, rows of a table of text, or either.
 
@@ -29,7 +35,7 @@ class Input(Written):
     """
 
     form: Form | tuple[Form, ...] = "json"
-    delimiter: Annotated[str, StringConstraints(pattern=r"^[\t -!#-/:-@\[-`{-~]$")] = ","
+    delimiter: Annotated[str, AfterValidator(_delimiter)] = ","
     columns: Texts | None = None
     ignore_case: bool = False
     opened: Texts | None = None
