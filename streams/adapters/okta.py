@@ -264,7 +264,7 @@ class Okta(Adapter):
         draft = Draft(
             id="",
             at=instant_of(seen.get("published"), "published"),
-            kind=_kind(event_type),
+            kind=kind_of_event_type(event_type),
             said=self.copied(seen),
             outcome=_OUTCOMES.get(result, "unknown"),
             interactive=not (by_system or event_type.startswith(_OKTAS_OWN)),
@@ -309,7 +309,8 @@ def _is_system(seen: Mapping[str, Any]) -> bool:
     return kind.casefold() == "systemprincipal" or name.casefold() == "system@okta.com"
 
 
-def _kind(event_type: str) -> EventKind:
+def kind_of_event_type(event_type: str) -> EventKind:
+    """The kind of an event type, as `user.session.start`."""
     for beginning, kind in _KINDS:
         if event_type.startswith(beginning):
             return kind

@@ -170,7 +170,20 @@ def test_a_folder_in_the_format_of_a_mapping_adds_up(format_: str, real_logs: Pa
 
 @pytest.mark.parametrize(
     "format_",
-    ["okta", "entra", "cloudtrail", "auth0", "google_workspace", "keycloak", "duo", "onelogin", "azure_audit", "m365"],
+    [
+        "okta",
+        "entra",
+        "cloudtrail",
+        "auth0",
+        "google_workspace",
+        "keycloak",
+        "duo",
+        "onelogin",
+        "azure_audit",
+        "m365",
+        "ecs",
+        "ocsf",
+    ],
 )
 def test_labelled_samples_add_up(format_: str, real_logs: Path, tmp_path: Path) -> None:
     """Hand-made samples with fields missing, misspelt and of the wrong type: whatever they hold, the sums are exact."""
@@ -183,7 +196,7 @@ def test_labelled_samples_add_up(format_: str, real_logs: Path, tmp_path: Path) 
         written += len(logs)
     _, accounting = all_of(samples, format_=format_)
     assert accounting.records_read == written > 1000
-    assert accounting.mapped > 0 or format_ in {"keycloak", "duo"}
+    assert accounting.mapped > 0 or format_ in {"keycloak", "duo", "ecs", "ocsf"}
     assert "adapter_fault" not in accounting.dead_letters
     _, wrapped = all_of(real_logs / "format_samples", format_=format_)
     assert wrapped.records_read == wrapped.dead_letter + wrapped.dropped.total() == written
