@@ -40,6 +40,7 @@ _BACKGROUND_LOGONS: Final = frozenset(
     {"network", "batch", "service", "networkcleartext", "newcredentials", "3", "4", "5"}
 )
 _ABOUT_TARGET: Final = frozenset({"lockout", "revoked"})
+_PAIR: Final = ("longitude", "latitude")
 _PLACE: Final = {
     "latitude": compiled("source.geo.location.lat"),
     "longitude": compiled("source.geo.location.lon"),
@@ -255,6 +256,6 @@ def _located(location: Any) -> Any:
         except ValueError:
             return None
         pair = pair if point else pair[::-1]
-    if isinstance(pair, list) and len(pair) == 2:  # noqa: PLR2004 - longitude, latitude
+    if isinstance(pair, list) and len(pair) == len(_PAIR):
         return {"lon": pair[0], "lat": pair[1]}
     return pair if isinstance(pair, dict) else None

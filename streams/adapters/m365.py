@@ -143,6 +143,9 @@ class M365(Adapter):
         Row("Parameters.ForwardTo", "attributes.forward_to", "evil@elsewhere.example", "evil@elsewhere.example"),
         Row("Parameters.MoveToFolder", "attributes.moves_to", "RSS Feeds"),
         Row("Parameters.DeleteMessage", "attributes.deletes", "True"),
+        Row("Parameters.UnifiedAuditLogIngestionEnabled", "attributes.UnifiedAuditLogIngestionEnabled", "False"),
+        Row("Parameters.AuditEnabled", "attributes.AuditEnabled", "False"),
+        Row("Parameters.AuditBypassEnabled", "attributes.AuditBypassEnabled", "True"),
         Row("SiteUrl", "attributes.site", "https://clinic.example"),
     )
     examples = EXAMPLES

@@ -176,6 +176,24 @@ EXAMPLES: Final[tuple[Example, ...]] = (
         _exchange("Set-AdminAuditLogConfig", {"UnifiedAuditLogIngestionEnabled": "False"}, UserType=2),
         ({"kind": "policy_change", "attributes.change": "audit_off", "role": "Admin"},),
     ),
+    *(
+        Example(
+            f"auditing of a mailbox ends by {name}",
+            _exchange(operation, {"Identity": "bob", name: value}, UserType=2),
+            (
+                {
+                    "kind": "policy_change",
+                    "attributes.change": "audit_off",
+                    f"attributes.{name}": value,
+                    "target": "bob",
+                },
+            ),
+        )
+        for operation, name, value in (
+            ("Set-Mailbox", "AuditEnabled", "False"),
+            ("Set-MailboxAuditBypassAssociation", "AuditBypassEnabled", "True"),
+        )
+    ),
     Example(
         "access to another mailbox, refused",
         _exchange(

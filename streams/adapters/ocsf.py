@@ -55,6 +55,7 @@ _SYNC: Final = 15
 _BACKGROUND_LOGONS: Final = frozenset({3, 4, 5, 8, 9})
 _SYSTEM_TYPES: Final = frozenset({3, 4})
 _NAMES: Final = ("email_addr", "name", "uid")
+_PAIR: Final = ("longitude", "latitude")
 _PLACE: Final = {
     "latitude": compiled("src_endpoint.location.lat"),
     "longitude": compiled("src_endpoint.location.long"),
@@ -149,7 +150,7 @@ class OCSF(Adapter):
         """Coordinates as latitude and longitude where only a pair says them."""
         location = find(record, ("src_endpoint", "location"))
         pair = location.get("coordinates") if isinstance(location, dict) else None
-        if not isinstance(pair, list) or len(pair) != 2 or "lat" in location:  # noqa: PLR2004 - longitude, latitude
+        if not isinstance(pair, list) or len(pair) != len(_PAIR) or "lat" in location:
             return record
         located = {**location, "long": pair[0], "lat": pair[1]}
         return {**record, "src_endpoint": {**record["src_endpoint"], "location": located}}
