@@ -9,11 +9,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from detectors.wording import many
 from sessionwatch.cli.summary import COLOURS
 from sessionwatch.story.baseline import Baseline
 from sessionwatch.story.silencing import Change, Silencing
 from sessionwatch.story.story import Story
 from sessionwatch.story.timeline import Step
+
+NAME_SHOWN_MAX: Final = 16
+"""Characters of a session's name in a timeline on a terminal; longer ones lose their middle. `--json` has all."""
 
 RESTS: Final = "*"
 """What marks an event that the alert rests on."""
@@ -26,7 +30,7 @@ def show_story(story: Story, console: Console) -> None:
     _measures(story, console)
     if story.candidates:
         _candidates(story, console)
-    _lines("Considered and set aside", story.set_aside or ["nothing was found that speaks for the person"], console)
+    _lines("Considered and set aside", story.set_aside or ["nothing was set aside"], console)
     if story.baseline is not None:
         _baseline(story.baseline, console)
     if story.silencing is not None:
@@ -63,9 +67,16 @@ def _timeline(story: Story, console: Console) -> None:
         if step.skipped:
             table.add_row("", Text(f"... {step.skipped:,} more"), *[""] * 5)
         style = "bold" if step.rests else ""
-        cells = (RESTS * step.rests, f"{step.at:%m-%d %H:%M:%S}", _what(step), step.session, step.ip, step.place)
+        session = _elided(step.session)
+        cells = (RESTS * step.rests, f"{step.at:%m-%d %H:%M:%S}", _what(step), session, step.ip, step.place)
         table.add_row(*(Text(cell) for cell in (*cells, step.device)), style=style)
     console.print(table)
+
+
+def _elided(name: str) -> str:
+    """A name short enough for a column; the middle goes, because what tells names apart is seldom there."""
+    half = NAME_SHOWN_MAX // 2
+    return name if len(name) <= NAME_SHOWN_MAX else f"{name[:half]}…{name[-half:]}"
 
 
 def _what(step: Step) -> str:
@@ -99,9 +110,9 @@ def _baseline(usual: Baseline, console: Console) -> None:
         console.print(" nothing was seen before: there is no baseline")
         return
     table = _table("", "")
-    table.add_row("seen", f"{usual.events:,} events on {usual.days:,} days since {usual.since:%Y-%m-%d}")
+    table.add_row("seen", f"{many(usual.events, 'events')} on {many(usual.days, 'days')} since {usual.since:%Y-%m-%d}")
     for sort in usual.usual:
-        told = ", ".join(f"{one.value} (on {one.days} days)" for one in sort.values)
+        told = ", ".join(f"{one.value} (on {many(one.days, 'days')})" for one in sort.values)
         table.add_row(sort.sort, Text(told + (f" and {sort.more:,} more" if sort.more else "")))
     table.add_row("hours (UTC)", usual.hours)
     table.add_row("weekdays", usual.weekdays)

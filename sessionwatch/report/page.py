@@ -44,7 +44,10 @@ class ShownAlert:
 
 @dataclass(frozen=True, slots=True)
 class ShownRule:
-    """A rule with its alerts: in order of time, `count` of them in all, by severity, and its days as bars."""
+    """A rule with its alerts: in order of time, `count` of them in all, by severity, and its days as bars.
+
+    Of many, each subject's are a group with its name; of few, all are one group without.
+    """
 
     id: str
     title: str
@@ -55,7 +58,8 @@ class ShownRule:
     why: str
     false_positives: tuple[str, ...]
     bars: Markup
-    alerts: tuple[ShownAlert, ...]
+    groups: tuple[tuple[str, tuple[ShownAlert, ...]], ...]
+    shown: int
 
 
 def report_page(material: Material) -> bytes:
@@ -76,7 +80,7 @@ def report_page(material: Material) -> bytes:
         "severities": _severities(alerts),
         "subjects": len({(alert.tenant, alert.subject) for alert in alerts}),
         "period": _period(material, alerts),
-        "days": f"{days[0]} to {days[1]}" if (days := _days(material, alerts)) else "",
+        "days": _days_words(_days(material, alerts)),
         "rules": _rules(alerts, shown, material),
         "opened": len(shown) <= OPEN_MAX,
         "reason_words": reason_words,
@@ -113,6 +117,7 @@ def _rule(
     material: Material,
 ) -> ShownRule:
     own = [alert for alert in alerts if alert.rule.id == rule]
+    told = [stories[alert.id] for alert in own if alert.id in stories]
     written = material.rules.get(rule)
     references = [f"{name.upper()} {one}" for name, ones in sorted(own[-1].rule.maps_to.items()) for one in ones]
     title = f"{len(own):,} alerts of {rule} by day, {days[0]} to {days[1]}"
@@ -126,8 +131,20 @@ def _rule(
         why=" ".join(written.why.split()) if written is not None else "",
         false_positives=written.false_positives if written is not None else (),
         bars=Markup(day_bars(_by_day(own, rule), *days, most=most, title=title)),  # noqa: S704  # drawn, with texts escaped
-        alerts=tuple(stories[alert.id] for alert in own if alert.id in stories),
+        groups=_groups(told),
+        shown=len(told),
     )
+
+
+def _groups(told: Sequence[ShownAlert]) -> tuple[tuple[str, tuple[ShownAlert, ...]], ...]:
+    if len(told) <= OPEN_MAX:
+        return (("", tuple(told)),)
+    by_subject: dict[str, list[ShownAlert]] = {}
+    for one in told:
+        subject = one.alert.subject
+        by_subject.setdefault(f"{subject.by} {subject.value}", []).append(one)
+    ranked = sorted(by_subject.items(), key=lambda item: (-len(item[1]), item[0]))
+    return tuple((name, tuple(ones)) for name, ones in ranked)
 
 
 def _shown_alerts(shown: Sequence[Alert], mapped: set[str], material: Material) -> dict[str, ShownAlert]:
@@ -158,6 +175,12 @@ def _days(material: Material, alerts: Sequence[Alert]) -> tuple[date, date] | No
     ats = [at for at in (material.first_at, material.last_at) if at is not None]
     ats += [alert.first_at for alert in alerts]
     return (min(ats).date(), max(ats).date()) if ats else None
+
+
+def _days_words(days: tuple[date, date] | None) -> str:
+    if days is None:
+        return ""
+    return f"{days[0]} to {days[1]}" if days[0] != days[1] else f"{days[0]}"
 
 
 def _period(material: Material, alerts: Sequence[Alert]) -> str:

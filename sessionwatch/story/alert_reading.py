@@ -31,8 +31,10 @@ class AlertsRead:
         if not self.broken:
             return []
         number, why = self.broken[0]
-        more = f" and {len(self.broken) - 1:,} more" if len(self.broken) > 1 else ""
-        return [f"{len(self.broken):,} lines are no alerts and were passed over: line {number}: {why}{more}"]
+        if len(self.broken) == 1:
+            return [f"a line is no alert and was passed over: line {number}: {why}"]
+        more = len(self.broken) - 1
+        return [f"{more + 1:,} lines are no alerts and were passed over: line {number}: {why}; and {more:,} more"]
 
 
 def read_alerts(path: Path) -> AlertsRead:

@@ -22,13 +22,15 @@ _WORDS: Final[Mapping[str, str]] = {
 def reason_words(reason: str) -> str:
     """A reason as a person would say it.
 
-    >>> reason_words("no_place"), reason_words("vpn_network"), reason_words("no_target")
-    ('nobody says where the address is', 'the address is of a vpn network, not of a person', 'the event says no target')
+    >>> reason_words("no_place"), reason_words("no_network")
+    ('nobody says where the address is', 'the event says no network')
+    >>> reason_words("vpn_network")
+    'the address is of a vpn network, not of a person'
     """
     if reason in _WORDS:
         return _WORDS[reason]
-    if reason.endswith("_network"):
-        return f"the address is of a {reason.removesuffix('_network').replace('_', ' ')} network, not of a person"
     if reason.startswith("no_"):
         return f"the event says no {reason.removeprefix('no_').replace('_', ' ')}"
+    if reason.endswith("_network"):
+        return f"the address is of a {reason.removesuffix('_network').replace('_', ' ')} network, not of a person"
     return reason.replace("_", " ")

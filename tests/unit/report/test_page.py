@@ -61,6 +61,11 @@ def many(number: int, **said: Any) -> tuple[Alert, ...]:
     return tuple(alert(id=f"{n:032x}", subject={"by": "user", "value": f"u{n}"}, **said) for n in range(number))
 
 
+def page_of(number: int) -> Page:
+    """The page of so many alerts."""
+    return Page(report_page(Material(alerts=many(number))))
+
+
 def test_nothing_that_a_log_says_becomes_markup() -> None:
     """A user may be called anything, and so may a device, a place, a rule of somebody else, a remark."""
     nasty = alert(
@@ -134,6 +139,8 @@ def test_many_alerts_are_closed_until_they_are_wanted(monkeypatch: pytest.Monkey
     """A few come laid open, thousands do not; beyond the limit it is said how many are not shown, the gravest kept."""
     assert " open" in report_page(Material(alerts=many(OPEN_MAX))).decode()
     assert not [a for tag, a in Page(report_page(Material(alerts=many(OPEN_MAX + 1)))).elements if "open" in a]
+    assert page_of(OPEN_MAX).count("details", "subject") == 0
+    assert page_of(OPEN_MAX + 1).count("details", "subject") == OPEN_MAX + 1
     monkeypatch.setattr(page_module, "ALERTS_SHOWN_MAX", 3)
     page = Page(report_page(Material(alerts=(*many(4, severity="low"), alert(id="f" * 32, severity="critical")))))
     text = " ".join(page.text.split())

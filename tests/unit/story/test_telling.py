@@ -15,6 +15,7 @@ from sessionwatch.story.alert_reading import find_alert, read_alerts
 from sessionwatch.story.baseline import baseline
 from sessionwatch.story.circumstances import set_aside, verdict_words
 from sessionwatch.story.measures import measures
+from sessionwatch.story.reasons import reason_words
 from sessionwatch.story.timeline import AFTER_MAX, BEFORE_MAX, BETWEEN_MAX, timeline
 from tests.unit.story.alerts import alert
 
@@ -127,6 +128,18 @@ def test_what_was_set_aside_is_said_with_its_effect() -> None:
         "other: x",
         "same network operator at both ends: one step more severe",
     ]
+
+
+def test_every_reason_of_the_page_has_words() -> None:
+    """What docs/reasons.md explains is said in the report too, and not as a bare name; patterns have words by rule."""
+    page = (Path(__file__).parents[3] / "docs" / "reasons.md").read_text()
+    rows = page.split("## Not evaluable", 1)[1].split("##", 1)[0]
+    reasons = {
+        word for line in rows.splitlines() if line.startswith("| `") for word in line.split("|")[1].split("`")[1::2]
+    }
+    reasons = {reason for reason in reasons if reason.islower()}
+    assert {"no_user", "private_address", "anycast"} <= reasons
+    assert [r for r in sorted(reasons) if "_" in r and reason_words(r) == r.replace("_", " ")] == []
 
 
 @pytest.mark.parametrize(
