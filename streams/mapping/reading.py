@@ -101,7 +101,7 @@ class _MappingReader:
         received_at = self._instant("received_at") if "received_at" in self.data else None
         options = self._fields()
         sorts, kind_paths = self._sorts()
-        identity = self.values.read(self.data["id"], ("id",)) if self.data.get("id") is not None else []
+        identity = self._identity()
         for_each = self._listed_path("for_each")
         opened = self._opened()
         self._check_signatures()
@@ -221,6 +221,14 @@ class _MappingReader:
         except ValueError as error:
             self._misfit(path, f'"since" is not right: {error}')
             return datetime(1970, 1, 1, tzinfo=UTC)
+
+    def _identity(self) -> list[Option]:
+        if self.data.get("id") is None:
+            return []
+        options = self.values.read(self.data["id"], ("id",))
+        if any(path.partition(".")[0] == ITEM for option in options for path in option.paths):
+            self._misfit(("id",), "the id is that of the record; its items are numbered", "name a path of the record")
+        return options
 
     def _fields(self) -> dict[str, list[Option]]:
         said = self.data.get("fields")
