@@ -41,6 +41,11 @@ _NEEDED: Final[Mapping[Needs, tuple[Unfamiliar, ...]]] = {
     "device_or_network": ("device", "network"),
 }
 
+_WORDS: Final = {
+    "known_network": "the network is one of the person's own",
+    "second_factor": "a second factor was passed in the sign-in",
+}
+
 
 class DeviceParams(DetectorParams):
     """Against what a device is compared, what must differ, and how long to learn and remember."""
@@ -57,6 +62,9 @@ class DeviceParams(DetectorParams):
     )
     known_network: Literal["ignore", "lower", "normal"] = Field(
         "lower", description="`scope: user`: effect of a new device on a network known for `familiar_after`."
+    )
+    second_factor: Literal["ignore", "lower", "normal"] = Field(
+        "normal", description="`scope: user`: effect of a sign-in that says that a second factor was passed in it."
     )
     familiar_after: Span = Field(
         timedelta(days=1),
@@ -212,7 +220,7 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         at = f" at {evidence['network']}" if evidence["network"] else ""
         before = ", ".join(evidence["before_devices"]) or "nothing that names a device"
         if evidence["scope"] == "user":
-            lower = severity_words(evidence, {"known_network": "the network is one of the person's own"})
+            lower = severity_words(evidence, _WORDS)
             return f"{who} used {now}{at} for the first time; known so far: {before}{lower}"
         soon = (
             f"{many(evidence['seconds_since'], 'seconds')} after" if evidence["seconds_since"] is not None else "after"
@@ -269,7 +277,8 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         if not learning.is_over(event.at_us, self._learn_for_us, self.params.learn_min_events):
             return None
         at_home = changes["network"] is False
-        if at_home and self.params.known_network == "ignore":
+        with_mfa = event.mfa is True and self.params.second_factor != "normal"
+        if (at_home and self.params.known_network == "ignore") or (with_mfa and self.params.second_factor == "ignore"):
             return None
         return Finding(
             evidence=self._evidence(
@@ -277,8 +286,8 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
             ),
             key=event.device or agent,
             candidates=(self._candidate(event, agent, changed),),
-            severity_shift=-1 if at_home and self.params.known_network == "lower" else 0,
-            set_aside=(f"known_network: {self.params.known_network}",) if at_home else (),
+            severity_shift=-(at_home and self.params.known_network == "lower") - with_mfa,
+            set_aside=(f"known_network: {self.params.known_network}",) * at_home + ("second_factor: lower",) * with_mfa,
         )
 
     def _decide(self, changes: dict[str, bool | None]) -> tuple[Unfamiliar, ...] | NotEvaluable | None:

@@ -34,6 +34,9 @@ class PolicyParams(DetectorParams):
         le=timedelta(hours=24),
         description="How long after its end a session may still be seen: requests under way, clocks that differ.",
     )
+    ends: tuple[Literal["logout", "timeout", "revoked"], ...] = Field(
+        ("logout", "timeout", "revoked"), max_length=3, description="Kinds after which a session counts as ended."
+    )
     lifetime_max: Span | None = Field(
         None, ge=timedelta(minutes=1), le=timedelta(days=30), description="The greatest age of a session; none: any."
     )
@@ -83,6 +86,7 @@ class SessionPolicy(Detector[PolicyParams, PolicyState]):
     def __init__(self, params: PolicyParams, *, near_misses: bool = False) -> None:
         super().__init__(params, near_misses=near_misses)
         self._grace_us = span_us(params.grace)
+        self._ends = frozenset[EventKind](params.ends)
         self._lifetime_us = span_us(params.lifetime_max) if params.lifetime_max is not None else None
         self._idle_us = span_us(params.idle_max) if params.idle_max is not None else None
 
@@ -112,10 +116,10 @@ class SessionPolicy(Detector[PolicyParams, PolicyState]):
 
     def learn(self, event: PlacedEvent, state: PolicyState, *, suspect: bool) -> None:
         """Note that the session is there, or has ended. A flagged use begins nothing anew."""
-        if not event.session:
+        if not event.session or (event.kind in ENDS and event.kind not in self._ends):
             return
         life = state.lives.pop(event.session, None)
-        if event.kind in ENDS:
+        if event.kind in self._ends:
             if life is None or life.end is None:
                 life = Life(life.first_us if life is not None else event.at_us, event.at_us, EventRef.of(event))
         elif life is None or (event.kind == "login" and not suspect):
