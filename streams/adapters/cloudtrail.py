@@ -293,7 +293,7 @@ def _measure(draft: Draft, record: Mapping[str, Any], *, failed: bool) -> None:
     request = record.get("requestParameters")
     bucket, key = text(find(request, ("bucketName",))), text(find(request, ("key",)))
     if bucket:
-        draft.said["resource"] = f"{bucket}/{key}" if key else bucket
+        draft.said["resource"] = text(f"{bucket}/{key}" if key else bucket)
     if draft.kind != "export":
         return
     lists = (find(record, path) for path in _LISTS)
