@@ -64,7 +64,7 @@ class AzureAudit(Adapter):
         ("activityDateTime", "initiatedBy", "provisioningAction"),
     )
     drops: ClassVar[Mapping[str, str]] = {
-        "other_log": "provisioning, risk and traffic logs of the same stream, which tell of no change by anybody",
+        "other_log": "provisioning, risk and traffic logs of the same stream, and sign-ins of nobody: no change",
         "nobody_named": "the directory did something of its own to no user",
     }
     table: ClassVar[tuple[Row, ...]] = (
@@ -123,7 +123,8 @@ class AzureAudit(Adapter):
         seen = self.view(record)
         category = text(seen.get("category")).casefold()
         if category.endswith(_SIGN_INS):
-            return adapters()["entra"].adapt(record)
+            made = adapters()["entra"].adapt(record)
+            return Dropped("other_log") if isinstance(made, Dropped) else made
         if category in _OTHER_LOGS:
             return Dropped("other_log")
         said = self.copied(seen)

@@ -24,6 +24,8 @@ from streams.adapters.fields import (
     whole_number,
 )
 
+SIGN_INS: Final = "signinlogs"
+"""What the categories of all logs of sign-ins end with."""
 _SIGN_INS: Final = frozenset(
     {"signinlogs", "noninteractiveusersigninlogs", "serviceprincipalsigninlogs", "managedidentitysigninlogs"}
 )
@@ -248,7 +250,11 @@ class Entra(Adapter):
         category = text(seen.get("category")).casefold()
         if category and category not in _SIGN_INS:
             audit = adapters()["azure_audit"]
-            return audit.adapt(record) if audit.recognise(record).score else Dropped("not_a_sign_in")
+            # Where envelope and properties name different logs, it would be handed back.
+            handed_back = text(audit.view(record).get("category")).casefold().endswith(SIGN_INS)
+            theirs = not handed_back and audit.recognise(record).score > 0
+            made = audit.adapt(record) if theirs else None
+            return Dropped("not_a_sign_in") if made is None or isinstance(made, Dropped) else made
         code = _code(seen)
         if code == NOBODY:
             return Dropped("nobody_signed_in")

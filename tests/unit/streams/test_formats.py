@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 
 import pytest
 
 from sessionwatch.errors import BadRecordError
+from streams.adapters import adapters
+from streams.adapters.adapter import Dropped
 from tests.unit.streams.adapting import adapted, dropped, example
 
 # Entra
@@ -94,6 +97,19 @@ def test_an_entra_place_that_names_a_country_only_is_that_wide() -> None:
     assert event.place is not None
     assert event.place.latitude == 0
     assert event.place.radius_km > 500
+
+
+@pytest.mark.parametrize("category", ["AuditLogs", "P", "", "xSignInLogs"])
+@pytest.mark.parametrize("envelope", ["SignInLogs", "AuditLogs", "xSignInLogs", "P"])
+@pytest.mark.parametrize("name", ["entra", "azure_audit"])
+def test_a_record_that_names_two_logs_is_not_handed_to_and_fro(name, envelope, category) -> None:
+    """Where envelope and properties disagree, each adapter comes to an end, with an event, a drop or a fault."""
+    record = example("azure_audit", "") | {"category": envelope}
+    record["properties"] = {**record.get("properties", {}), "category": category}
+    each = adapters()[name]
+    with contextlib.suppress(BadRecordError):
+        made = each.adapt(record)
+        assert made.reason in each.drops if isinstance(made, Dropped) else made
 
 
 # Okta
@@ -286,6 +302,13 @@ def test_a_service_with_nobody_named_is_dropped() -> None:
     assert dropped("cloudtrail", record | {"userIdentity": {"type": "AWSService"}}) == "aws_service"
     assert dropped("cloudtrail", record | {"userIdentity": {"invokedBy": "rds.amazonaws.com"}}) == "invoked_by_service"
     assert dropped("cloudtrail", record | {"userIdentity": None, "eventType": "AwsServiceEvent"}) == "aws_service"
+
+
+def test_a_bucket_and_a_key_are_one_text_cut_like_others() -> None:
+    """Each alone is within bounds, and so are both."""
+    record = example("cloudtrail", "an object read")
+    record["requestParameters"] |= {"bucketName": "b" * 900, "key": "k" * 900}
+    assert len(adapted("cloudtrail", record)[0].resource) == 1024
 
 
 # PingID
