@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from sessionwatch.errors import InputError
 from streams.accounting import Accounting
 from streams.adapters import adapters
 from streams.reading import ReadSettings, read
@@ -56,12 +55,8 @@ def test_the_table_has_every_file(real_logs: Path) -> None:
 
 @pytest.mark.parametrize(("unwrapped", "format_"), FORMATS.items(), indirect=["unwrapped"], ids=FORMATS)
 def test_a_sample_is_recognised_and_adds_up(unwrapped: tuple[Path, int], format_: str) -> None:
-    """Each record is an event, a declared drop, or a dead letter with its reason; duplicates are among the events."""
+    """Each record is an event, a declared drop, or a dead letter with its reason; duplicates are left to the engine."""
     file, written = unwrapped
-    if format_ not in adapters():
-        with pytest.raises(InputError, match="of no known format"):
-            list(read([file]))
-        pytest.skip(f"there is no format {format_} yet")
     accounting = Accounting()
     events = list(read([file], ReadSettings(), accounting))
     assert [each.format for each in accounting.recognised] == [format_]
@@ -70,9 +65,7 @@ def test_a_sample_is_recognised_and_adds_up(unwrapped: tuple[Path, int], format_
     assert accounting.events_made == len(events)
     assert set(accounting.dropped) <= set(adapters()[format_].drops)
     assert "adapter_fault" not in accounting.dead_letters
-    distinct = {(event.id, event.at) for event in events}
-    assert len(distinct) <= len(events)
-    assert events or accounting.dead_letter + accounting.dropped.total() == written
+    assert all(event.source in adapters() for event in events)  # one stream of Entra holds two formats
 
 
 @pytest.mark.parametrize(
