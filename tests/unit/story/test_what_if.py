@@ -20,6 +20,7 @@ from sessionwatch.story.comparison import compared, compared_by_rule, judged_sid
 from sessionwatch.story.parameters import parameters
 from sessionwatch.story.silencing import Silencing, counted, silencing
 from sessionwatch.story.subject_events import subject_events
+from tests.unit.story.alerts import alert
 
 MILAN = Place(latitude=45.4642, longitude=9.19, radius_km=20, country="IT", city="Milan")
 ROME = Place(latitude=41.9028, longitude=12.4964, radius_km=20, country="IT", city="Rome")
@@ -46,9 +47,9 @@ def judged(ruleset: Ruleset, events: list[SessionEvent]) -> list[Alert]:
 
 def nearest(ruleset: Ruleset, events: list[SessionEvent]) -> dict[str, str]:
     """The changes that silence the only alert of `events`, by parameter."""
-    (alert,) = judged(ruleset, events)
-    seen = subject_events(events, alert, Locator())
-    found = silencing(ruleset, alert, seen.read, Locator())
+    (raised,) = judged(ruleset, events)
+    seen = subject_events(events, raised, Locator())
+    found = silencing(ruleset, raised, seen.read, Locator())
     assert found.reproduced
     return {change.parameter: change.new for change in found.changes}
 
@@ -74,11 +75,11 @@ def test_a_speed_is_silenced_by_the_speed_that_it_took(ruleset: Ruleset) -> None
     found = nearest(ruleset, travel)
     assert 1311 < float(found["speed_max_kmh"]) <= 1320
     assert 436 < float(found["distance_min_km"]) <= 438
-    (alert,) = judged(ruleset, travel)
+    (raised,) = judged(ruleset, travel)
     for name, value in found.items():
         changed = with_settings(ruleset, [read_setting(f"impossible_travel.{name}={value}")])
         assert judged(changed, travel) == [], name
-    evidence = alert.evidence
+    evidence = raised.evidence
     assert evidence["speed_kmh"] == pytest.approx(1311, abs=2)
 
 
@@ -87,9 +88,9 @@ def test_what_a_change_costs_elsewhere_is_counted(ruleset: Ruleset) -> None:
     ann = [event(n, n / 60, "login_failed", outcome="failure") for n in range(25)]
     bob = [event(100 + n, n / 60, "login_failed", user="bob", outcome="failure") for n in range(22)]
     everything = sorted([*ann, *bob], key=lambda one: one.at)
-    alert = next(one for one in judged(ruleset, everything) if one.user == "ann")
-    found = silencing(ruleset, alert, ann, Locator())
-    told = counted(found, ruleset, alert, everything, Locator())
+    raised = next(one for one in judged(ruleset, everything) if one.user == "ann")
+    found = silencing(ruleset, raised, ann, Locator())
+    told = counted(found, ruleset, raised, everything, Locator())
     (change,) = [change for change in told.changes if change.parameter == "at_least"]
     assert (change.alerts_before, change.alerts_after, change.lost, change.gained) == (2, 0, 2, 0)
     assert change.setting == "brute_force.at_least=26"
@@ -98,17 +99,17 @@ def test_what_a_change_costs_elsewhere_is_counted(ruleset: Ruleset) -> None:
 def test_logs_that_do_not_raise_the_alert_are_told(ruleset: Ruleset) -> None:
     """Nothing is said about parameters where the alert is not reproduced, or the rule is not there."""
     failures = [event(n, n / 60, "login_failed", outcome="failure") for n in range(25)]
-    (alert,) = judged(ruleset, failures)
-    assert not silencing(ruleset, alert, failures[:5], Locator()).reproduced
+    (raised,) = judged(ruleset, failures)
+    assert not silencing(ruleset, raised, failures[:5], Locator()).reproduced
     other = load_ruleset([bundled_rules() / "mass_export.yaml"])
-    told = silencing(other, alert, failures, Locator())
+    told = silencing(other, raised, failures, Locator())
     assert told == Silencing(reproduced=False, remark="these rules have no brute_force; name its file with --rules")
 
 
 def test_events_of_the_subject_are_its_own_and_those_of_its_sessions(ruleset: Ruleset) -> None:
     """A kill that names only the session belongs; the same session in another tenant, or taken over, does not."""
     failures = [event(n, n / 60, "login_failed", outcome="failure") for n in range(25)]
-    (alert,) = judged(ruleset, failures)
+    (raised,) = judged(ruleset, failures)
     mixed = [
         event(30, 1, session="s1"),
         event(31, 2, "revoked", user="", session="s1"),
@@ -116,7 +117,35 @@ def test_events_of_the_subject_are_its_own_and_those_of_its_sessions(ruleset: Ru
         event(33, 4, session="s1", user="bob"),
         event(34, 5, "revoked", user="", session="s1"),
     ]
-    assert [one.id for one in subject_events(mixed, alert, Locator()).read] == ["e030", "e031"]
+    assert [one.id for one in subject_events(mixed, raised, Locator()).read] == ["e030", "e031"]
+
+
+@pytest.mark.parametrize(
+    ("by", "value", "expected"),
+    [
+        ("session", "s1", ["e001", "e002"]),
+        ("device", "d1", ["e001"]),
+        ("ip", "192.0.2.2", ["e002"]),
+        ("tenant", "t", ["e001", "e002", "e003"]),
+    ],
+)
+def test_events_of_subjects_that_are_no_person(by: str, value: str, expected: list[str]) -> None:
+    """Whatever the rule judges by; another tenant's events are another subject's, however they are named."""
+    events = [
+        event(1, 1, tenant="t", session="s1", device="d1"),
+        event(2, 2, tenant="t", session="s1", user="bob"),
+        event(3, 3, tenant="t", session="s2", device="d2"),
+        event(4, 4, tenant="other", session="s1", device="d1"),
+    ]
+    told = subject_events(events, alert(subject={"by": by, "value": value}), Locator())
+    assert [one.id for one in told.read] == [one.id for one in told.placed] == expected
+
+
+def test_copies_are_told_once_and_judged_as_they_came() -> None:
+    """The fuller one is told; the engine gets both, and finds out itself."""
+    copies = [event(1, 1, tenant="t"), event(1, 1, tenant="t", device="d1")]
+    told = subject_events(copies, alert(subject={"by": "user", "value": "ann"}), Locator())
+    assert (len(told.read), [one.device for one in told.placed]) == (2, ["d1"])
 
 
 def test_an_alert_that_moves_is_kept(ruleset: Ruleset) -> None:
