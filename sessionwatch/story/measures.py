@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -29,6 +30,8 @@ _NAMES: Final[Mapping[str, str]] = {
     "learned_since": "learned since",
     "since": "counted since",
     "window_seconds": "within",
+    "within_seconds": "within",
+    "seconds": "time",
     "idle_max_seconds": "a session counts as ended after",
     "seconds_since": "time since the last",
     "before_devices": "devices known before",
@@ -43,6 +46,7 @@ _LIMITS: Final[Mapping[str, tuple[str, ...]]] = {
     "distance_min_km": ("minimum_km",),
     "speed_max_kmh": ("speed_kmh", "mean_kmh"),
     "at_least": ("counted",),
+    "times": ("counted",),
     "habit_objects_max": ("objects",),
     "habit_bytes_max": ("bytes",),
 }
@@ -68,6 +72,7 @@ _UNSAID: Final = frozenset(
 
 _UNITS: Final[Mapping[str, str]] = {"kmh": "km/h", "km": "km", "hours": "hours"}
 _KILO: Final = 1000.0
+_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}")
 
 
 class Measure(pydantic.BaseModel):
@@ -116,7 +121,7 @@ def words(name: str, value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(words("", one) for one in value)
     text = str(value)
-    return _instant(text) if name == "at" or name.endswith(("_at", "since")) else text.replace("_and_", " and ")
+    return _instant(text) if _INSTANT.match(text) else text.replace("_and_", " and ")
 
 
 def _limits(evidence: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
@@ -141,6 +146,12 @@ def _less_bound(name: str) -> str:
 
 
 def _told(name: str, value: Any, limits: list[tuple[str, Any]], evidence: Mapping[str, Any]) -> Iterator[Measure]:
+    if isinstance(value, list | tuple) and value and all(isinstance(one, Mapping) for one in value):
+        # Parts of one whole, such as the steps of a sequence: a row each, named by what comes first in it.
+        for one in value:
+            (_, first), *rest = one.items()
+            yield Measure(name=str(first), value=words("", dict(rest)))
+        return
     said = words(name, value)
     measured = len(value) if isinstance(value, list | tuple) else value
     if isinstance(value, list | tuple) and limits:

@@ -80,6 +80,18 @@ def test_numbers_of_a_detector_that_nobody_knows_are_told_too() -> None:
     ]
 
 
+def test_steps_are_a_row_each() -> None:
+    """What happened one after the other reads so, and what was counted stands beside how often it had to happen."""
+    steps = [{"step": "failures", "count": 5, "first_at": "2026-03-02T09:00:00Z"}, {"step": "a success", "count": 1}]
+    told = measures({"steps": steps, "times": 4, "counted": 5, "last_seen": "2026-03-02T09:00:00Z"})
+    assert [(one.name, one.value, one.limit) for one in told] == [
+        ("counted", "5", "4"),
+        ("failures", "count 5, first at 2026-03-02 09:00:00 UTC", ""),
+        ("a success", "count 1", ""),
+        ("last seen", "2026-03-02 09:00:00 UTC", ""),
+    ]
+
+
 def test_a_limit_for_each_measure() -> None:
     """Where several measures have limits, each is told beside its own."""
     told = measures({"devices": 4, "networks": 2, "at_least": {"devices": 3, "networks": 3}})

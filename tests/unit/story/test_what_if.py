@@ -15,7 +15,8 @@ from models.places import Place
 from sessionwatch.errors import UsageError
 from sessionwatch.ruleset.changes import read_setting, with_settings
 from sessionwatch.ruleset.compiled import Ruleset
-from sessionwatch.ruleset.loading import bundled_rules, load_ruleset
+from sessionwatch.ruleset.loaded import LoadedRule
+from sessionwatch.ruleset.loading import bundled_rules, load_rules, load_ruleset, ruleset_of
 from sessionwatch.story.comparison import compared, compared_by_rule, judged_side_by_side
 from sessionwatch.story.parameters import parameters
 from sessionwatch.story.silencing import Silencing, counted, silencing
@@ -81,6 +82,27 @@ def test_a_speed_is_silenced_by_the_speed_that_it_took(ruleset: Ruleset) -> None
         assert judged(changed, travel) == [], name
     evidence = raised.evidence
     assert evidence["speed_kmh"] == pytest.approx(1311, abs=2)
+
+
+def one_of_each_detector() -> list[LoadedRule]:
+    """The pack's first rule with each detector."""
+    by_detector: dict[str, LoadedRule] = {}
+    for rule in load_rules([bundled_rules()]):
+        by_detector.setdefault(rule.written.detector, rule)
+    return list(by_detector.values())
+
+
+@pytest.mark.parametrize("rule", one_of_each_detector(), ids=lambda rule: rule.written.detector)
+def test_an_alert_of_any_detector_is_judged_again(rule: LoadedRule) -> None:
+    """What a rule's own test expects is raised by its subject's events alone, and a change that is told silences it."""
+    test = next(one for one in rule.tests if one.alerts and len(one.alerts) == 1)
+    events = sorted(test.events, key=lambda one: one.at)
+    (raised,) = judged(ruleset_of([rule]), events)
+    found = silencing(ruleset_of([rule]), raised, subject_events(events, raised, Locator()).read, Locator())
+    assert found.reproduced
+    for change in found.changes:
+        changed = with_settings(ruleset_of([rule]), [read_setting(change.setting)])
+        assert compared([raised], judged(changed, events)).lost == (raised,), change.setting
 
 
 def test_what_a_change_costs_elsewhere_is_counted(ruleset: Ruleset) -> None:
