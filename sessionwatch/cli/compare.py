@@ -12,9 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from models.alerts import Alert
-from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.inputs import MappingOption
-from sessionwatch.cli.reading import read_sorted, unread_remarks
+from sessionwatch.cli.reading import ended, read_sorted, unread_remarks
 from sessionwatch.cli.terminal import bars, speaker
 from sessionwatch.engine.plan import EnginePlan
 from sessionwatch.errors import UsageError
@@ -68,7 +67,7 @@ def compare_command(  # noqa: PLR0913  # as many as the command has options
         typer.echo(compared_by_rule(first, second, remarks).model_dump_json())
     else:
         _show(first, second, remarks, speaker())
-    raise typer.Exit(Exit.DEAD_LETTERS if remarks else Exit.DONE)
+    raise typer.Exit(ended(accounting))
 
 
 def _show(first: Sequence[Alert], second: Sequence[Alert], remarks: Sequence[str], console: Console) -> None:

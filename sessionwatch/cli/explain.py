@@ -10,7 +10,7 @@ import typer
 from models.alerts import Alert
 from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.inputs import MappingOption
-from sessionwatch.cli.reading import read_sorted, unread_remarks
+from sessionwatch.cli.reading import ended, read_sorted, unread_remarks
 from sessionwatch.cli.story_text import show_story
 from sessionwatch.cli.terminal import bars, speaker
 from sessionwatch.engine.plan import EnginePlan
@@ -48,14 +48,14 @@ def explain_command(  # noqa: PLR0913  # as many as the command has options
     if paths:
         plan = EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), networks=tuple(networks or ()))
         settings = ReadSettings(format=log_format, mappings=tuple(mapping or ()), tenant=alert.tenant or "default")
-        told = _from_logs(alert, loaded, plan, paths, settings, read.remarks, wanted=not as_json)
+        told, done = _from_logs(alert, loaded, plan, paths, settings, read.remarks, wanted=not as_json)
     else:
-        told = _told(alert, loaded, None, None, read.remarks)
+        told, done = _told(alert, loaded, None, None, read.remarks), Exit.DONE
     if as_json:
         typer.echo(told.model_dump_json())
     else:
         show_story(told, speaker())
-    raise typer.Exit(Exit.DONE)
+    raise typer.Exit(Exit.DEAD_LETTERS if read.broken else done)
 
 
 def _from_logs(
@@ -67,18 +67,19 @@ def _from_logs(
     remarks: list[str],
     *,
     wanted: bool,
-) -> Story:
+) -> tuple[Story, Exit]:
     locator = plan.engine().locator
     ruleset = ruleset_of(loaded)
     with bars(wanted=wanted) as drawn, EventSorter() as events:
-        remarks = remarks + unread_remarks(read_sorted(paths, settings, events, drawn))
+        accounting = read_sorted(paths, settings, events, drawn)
+        remarks = remarks + unread_remarks(accounting)
         seen = subject_events(events, alert, locator)
         if seen.cut:
             remarks.append(f"only the first {SUBJECT_EVENTS_MAX:,} events of {alert.subject.value} were looked at")
         silenced = silencing(ruleset, alert, seen.read, locator)
         advance = drawn.start("comparing", events.count)
         silenced = counted(silenced, ruleset, alert, events, locator, advance)
-    return _told(alert, loaded, seen, silenced, remarks)
+    return _told(alert, loaded, seen, silenced, remarks), ended(accounting)
 
 
 def _told(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.terminal import Bars
 from streams.accounting import Accounting
 from streams.deadletter import DeadLetter
@@ -40,3 +41,9 @@ def unread_remarks(accounting: Accounting) -> list[str]:
             f"{accounting.dead_letter:,} records could not be read; sessionwatch replay --dead-letter FILE keeps them"
         )
     return remarks
+
+
+def ended(accounting: Accounting) -> Exit:
+    """How a command ends that could read so much."""
+    cut = any(remark.what in {"cut_short", "damaged"} for remark in accounting.remarks)
+    return Exit.DEAD_LETTERS if accounting.dead_letter or cut else Exit.DONE

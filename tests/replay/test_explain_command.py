@@ -24,6 +24,16 @@ def test_the_story_without_logs_as_json() -> None:
     assert "the likely wrong one" in told["verdict"]
 
 
+def test_lines_that_are_no_alerts_are_told_and_end_with_3(tmp_path: Path) -> None:
+    """The alert that was asked for is explained all the same."""
+    alerts = tmp_path / "alerts.jsonl"
+    alerts.write_text("{broken\n" + GOLDEN.read_text())
+    ended = sessionwatch("explain", "b138", "--alerts", alerts)
+    assert ended.code == 3
+    assert "! a line is no alert and was passed over: line 1:" in ended.out
+    assert "ben.hale" in ended.out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
