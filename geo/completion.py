@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import Final
 
-from geo.countries import countries_agree, country_code, country_radius_km, lies_outside
+from geo.countries import countries_agree, country_code, country_radius_km, is_centre, lies_outside
 from models.places import Place, PlaceSource
 
 CITY_RADIUS_KM: Final = 50.0
@@ -48,7 +48,8 @@ def vetted(place: Place, source: PlaceSource, build: str = "") -> Place:
     """A place as somebody gave it, fit to be judged: the country as a code, a coordinate only where it is evidence.
 
     A coordinate off the globe, or surely outside the country named beside it, is left out; a radius that is missing
-    or no number becomes the usual one. Where nothing is left but the class of the network, nobody said where it is:
+    or no number becomes the usual one; the known centre of a country, with no city named, has the country's radius at
+    least, whatever is stated. Where nothing is left but the class of the network, nobody said where it is:
     `source` is empty.
 
     >>> vetted(Place(37.8, -122.4, 20.0, "Argentina"), "log")
@@ -58,6 +59,13 @@ network_class='', source='log', build='')
     latitude, longitude, radius_km = place.latitude, place.longitude, place.radius_km
     if not (isfinite(radius_km) and radius_km > 0):
         radius_km = usual_radius_km(place.country, place.region, place.city)
+    if (
+        latitude is not None
+        and longitude is not None
+        and not place.city
+        and is_centre(latitude, longitude, place.country)
+    ):
+        radius_km = max(radius_km, country_radius_km(place.country))
     if (
         latitude is None
         or longitude is None

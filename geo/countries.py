@@ -17,6 +17,46 @@ from geo.distance import great_circle_km
 COUNTRY_RADIUS_MIN_KM: Final = 500
 """No fix that names only a country counts as surer than this, however small the country."""
 
+CENTRE_TOLERANCE_DEGREES: Final = 0.01
+"""How near to a known centre a coordinate counts as that centre: databases round it differently."""
+
+CENTRES: Final[dict[str, tuple[tuple[float, float], ...]]] = {
+    "AR": ((-34, -64),),
+    "AT": ((47.3333, 13.3333),),
+    "AU": ((-27, 133),),
+    "BE": ((50.8333, 4),),
+    "BR": ((-10, -55),),
+    "CA": ((60, -95),),
+    "CH": ((47, 8),),
+    "CN": ((35, 105),),
+    "DE": ((51, 9),),
+    "EG": ((27, 30),),
+    "ES": ((40, -4),),
+    "FI": ((64, 26),),
+    "FR": ((46, 2),),
+    "GB": ((54, -2),),
+    "ID": ((-5, 120),),
+    "IN": ((20, 77),),
+    "IR": ((32, 53),),
+    "IT": ((42.8333, 12.8333),),
+    "JP": ((36, 138),),
+    "KR": ((37, 127.5),),
+    "MX": ((23, -102),),
+    "NG": ((10, 8),),
+    "NL": ((52.5, 5.75),),
+    "NO": ((62, 10),),
+    "PL": ((52, 20),),
+    "RU": ((60, 100),),
+    "SA": ((25, 45),),
+    "SE": ((62, 15),),
+    "TR": ((39, 35),),
+    "UA": ((49, 32),),
+    "US": ((38, -97), (37.751, -97.822)),
+    "ZA": ((-29, 24),),
+}
+"""Where databases put an address of which they know the country alone, degrees: the geographic coordinates of The
+World Factbook, and the place that GeoLite2 has used for the United States since its makers moved it into a lake."""
+
 OUTSIDE_MARGIN_KM: Final = 300
 """How far outside its country's circle a coordinate must lie, besides its own radius, to contradict the country."""
 
@@ -99,6 +139,18 @@ def countries_agree(one: str, other: str) -> bool:
     (True, True, False)
     """
     return not one or not other or country_code(one) == country_code(other)
+
+
+def is_centre(latitude: float, longitude: float, written: str) -> bool:
+    """Whether a coordinate is one that stands for the whole of a country.
+
+    >>> is_centre(37.751, -97.822, "US"), is_centre(37.69, -97.34, "US"), is_centre(38.0, -97.0, "Atlantis")
+    (True, False, False)
+    """
+    return any(
+        abs(latitude - north) < CENTRE_TOLERANCE_DEGREES and abs(longitude - east) < CENTRE_TOLERANCE_DEGREES
+        for north, east in CENTRES.get(country_code(written), ())
+    )
 
 
 def lies_outside(latitude: float, longitude: float, radius_km: float, written: str) -> bool:

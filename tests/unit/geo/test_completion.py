@@ -137,3 +137,12 @@ def test_what_the_first_says_is_never_overruled(first, second):
     assert completed(place, second) == place
     assert completed(first, NOWHERE) == first
     assert completed(place, place) == place
+
+
+def test_the_known_centre_of_a_country_is_as_wide_as_the_country_whatever_is_stated():
+    """It stands for all of it, and the city that happens to lie there is another matter."""
+    centre = (37.751, -97.822, 1.0)
+    assert vetted(Place(*centre, "US"), "database").radius_km == country_radius_km("US")
+    assert vetted(Place(38.0, -97.0, 6_000.0, "US"), "database").radius_km == 6_000
+    assert vetted(Place(*centre, "US", "Kansas", "Cheney"), "database").radius_km == 1
+    assert vetted(Place(37.69, -97.34, 20.0, "US"), "database").radius_km == 20
