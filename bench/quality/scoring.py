@@ -99,7 +99,7 @@ def judged(plan: EnginePlan, events: Iterable[SessionEvent]) -> list[dict[str, A
 
 def score(staged: Month, rules: Sequence[Path]) -> Score:
     """Judge a month by the rules of these files or folders."""
-    plan = EnginePlan(tuple(rules), networks=(NETWORKS,))
+    plan = EnginePlan(tuple(rules), networks=(NETWORKS,), bundled=False)
     shadow = shadow_rules(plan.ruleset())
     alerts = [
         _alert(alert, staged.attacks) for alert in judged(plan, staged.events) if alert["rule"]["id"] not in shadow

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.alerts import Alert
+from sessionwatch.cli.geography import GeoOption, geo_asked, say
 from sessionwatch.cli.inputs import MappingOption
 from sessionwatch.cli.reading import ended, read_sorted, unread_remarks
 from sessionwatch.cli.terminal import bars, speaker
@@ -41,7 +42,7 @@ def compare_command(  # noqa: PLR0913  # as many as the command has options
     ] = None,
     log_format: Annotated[str, typer.Option("--format", help="A format's name; auto looks at the records.")] = "auto",
     mapping: MappingOption = None,
-    geo: Annotated[list[Path] | None, typer.Option(help="A GeoIP2 or GeoLite2 database; may be repeated.")] = None,
+    geo: GeoOption = None,
     networks: Annotated[
         list[Path] | None, typer.Option(help="A list of your own networks and their classes; may be repeated.")
     ] = None,
@@ -52,11 +53,12 @@ def compare_command(  # noqa: PLR0913  # as many as the command has options
     if not changed_rules and not settings:
         raise UsageError("nothing is changed: give --set RULE.PARAM=VALUE, or the changed rules with --with")
     before = tuple(rules or [bundled_rules()])
-    plan = EnginePlan(before, tuple(geo or ()), networks=tuple(networks or ()))
+    files, bundled = geo_asked(geo)
+    plan = EnginePlan(before, files, networks=tuple(networks or ()), bundled=bundled)
     old = plan.ruleset()
     new = EnginePlan(tuple(changed_rules)).ruleset() if changed_rules else old
     new = with_settings(new, map(read_setting, settings or ()))
-    locator = plan.engine().locator
+    locator = plan.engine(say=say).locator
     with bars(wanted=not as_json) as drawn, EventSorter() as events:
         read = ReadSettings(format=log_format, mappings=tuple(mapping or ()), tenant=tenant)
         accounting = read_sorted(paths, read, events, drawn)

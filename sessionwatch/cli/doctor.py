@@ -13,9 +13,11 @@ from typing import Annotated, Final, Literal
 
 import typer
 
+from geo.bundled import bundled_map
 from geo.databases import Database, Databases
 from sessionwatch import __version__
 from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.geography import GeoOption, geo_asked, say
 from sessionwatch.cli.terminal import speaker
 from sessionwatch.errors import SessionwatchError
 from sessionwatch.ruleset.loading import bundled_rules, expired_exemptions, load_rules
@@ -40,7 +42,7 @@ class Check:
 def doctor_command(
     *,
     rules: Annotated[list[Path] | None, typer.Option(help="Rule files or folders instead of the bundled ones.")] = None,
-    geo: Annotated[list[Path] | None, typer.Option(help="A geo database; may be repeated.")] = None,
+    geo: GeoOption = None,
     networks: Annotated[
         list[Path] | None, typer.Option(help="A list of your own networks and their classes; may be repeated.")
     ] = None,
@@ -52,9 +54,12 @@ def doctor_command(
         *_guarded("rules", lambda: _rules(paths, now)),
         *_guarded("networks", lambda: _networks(paths, list(networks or ()), now)),
     ]
-    databases = [check for path in geo or () for check in _guarded(path.name, partial(_database, path, now))]
+    files, bundled = geo_asked(geo)
+    if bundled:
+        checks += _guarded("bundled map", partial(_map, now, alone=not files))
+    databases = [check for path in files for check in _guarded(path.name, partial(_database, path, now))]
     if not any(check.state == "FAULT" for check in databases):
-        databases += _guarded("databases", partial(_together, list(geo or ())))
+        databases += _guarded("databases", partial(_together, list(files)))
     checks += databases
     console = speaker()
     for check in checks:
@@ -103,6 +108,16 @@ def _networks(rules: list[Path], files: list[Path], now: datetime) -> Iterator[C
     if not lists.site:
         to_do = "without a list your own VPN and web gateway look like places; see docs/networks.md and --networks"
         yield Check("networks", "warning", "none of your own", to_do)
+
+
+def _map(now: datetime, *, alone: bool) -> Iterator[Check]:
+    known = bundled_map(say)
+    yield Check("bundled map", "ok", f"{known.build}; {known.attribution}")
+    age = now - known.built_at
+    if alone and age > DATABASE_AGE_MAX:
+        yield Check(
+            "bundled map", "warning", f"{age.days} days old", "addresses move: give a newer database with --geo"
+        )
 
 
 def _together(paths: list[Path]) -> Iterator[Check]:

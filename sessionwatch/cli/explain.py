@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from geo.bundled import attributions
 from models.alerts import Alert
 from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.geography import GeoOption, plan_asked, say, thanks
 from sessionwatch.cli.inputs import MappingOption
 from sessionwatch.cli.reading import ended, read_sorted, unread_remarks
 from sessionwatch.cli.story_text import show_story
@@ -35,7 +37,7 @@ def explain_command(  # noqa: PLR0913  # as many as the command has options
     log_format: Annotated[str, typer.Option("--format", help="A format's name; auto looks at the records.")] = "auto",
     mapping: MappingOption = None,
     rules: Annotated[list[Path] | None, typer.Option(help="Rule files or folders instead of the bundled ones.")] = None,
-    geo: Annotated[list[Path] | None, typer.Option(help="A GeoIP2 or GeoLite2 database; may be repeated.")] = None,
+    geo: GeoOption = None,
     networks: Annotated[
         list[Path] | None, typer.Option(help="A list of your own networks and their classes; may be repeated.")
     ] = None,
@@ -44,13 +46,14 @@ def explain_command(  # noqa: PLR0913  # as many as the command has options
     """Tell an alert's story: what happened, the numbers against the limits, what was usual, what would silence it."""
     read = read_alerts(alerts)
     alert = find_alert(read.alerts, alert_id)
+    remarks = read.remarks + thanks(attributions([alert.geo_build]))
     loaded = load_rules(tuple(rules or [bundled_rules()]))
     if paths:
-        plan = EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), networks=tuple(networks or ()))
+        plan = plan_asked(rules, geo, networks)
         settings = ReadSettings(format=log_format, mappings=tuple(mapping or ()), tenant=alert.tenant or "default")
-        told, done = _from_logs(alert, loaded, plan, paths, settings, read.remarks, wanted=not as_json)
+        told, done = _from_logs(alert, loaded, plan, paths, settings, remarks, wanted=not as_json)
     else:
-        told, done = _told(alert, loaded, None, None, read.remarks), Exit.DONE
+        told, done = _told(alert, loaded, None, None, remarks), Exit.DONE
     if as_json:
         typer.echo(told.model_dump_json())
     else:
@@ -68,7 +71,7 @@ def _from_logs(
     *,
     wanted: bool,
 ) -> tuple[Story, Exit]:
-    locator = plan.engine().locator
+    locator = plan.engine(say=say).locator
     ruleset = ruleset_of(loaded)
     with bars(wanted=wanted) as drawn, EventSorter() as events:
         accounting = read_sorted(paths, settings, events, drawn)

@@ -17,6 +17,7 @@ import typer
 
 from models.events import SessionEvent
 from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.geography import GeoOption, geo_asked, say
 from sessionwatch.cli.inputs import MappingOption
 from sessionwatch.cli.interrupts import Interrupts, interrupts
 from sessionwatch.cli.outputs import check_outputs
@@ -91,7 +92,7 @@ def replay_command(  # noqa: PLR0913  # as many as the command has options
     log_format: Annotated[str, typer.Option("--format", help="A format's name; auto looks at the records.")] = "auto",
     mapping: MappingOption = None,
     rules: Annotated[list[Path] | None, typer.Option(help="Rule files or folders instead of the bundled ones.")] = None,
-    geo: Annotated[list[Path] | None, typer.Option(help="A GeoIP2 or GeoLite2 database; may be repeated.")] = None,
+    geo: GeoOption = None,
     networks: Annotated[
         list[Path] | None, typer.Option(help="A list of your own networks and their classes; may be repeated.")
     ] = None,
@@ -116,10 +117,11 @@ def replay_command(  # noqa: PLR0913  # as many as the command has options
         raise UsageError("--json and --alerts - would both write to standard output; give --alerts a file")
     check_outputs(paths, {"--alerts": _file(alerts), "--dead-letter": dead_letter})
     window = window_of(begin, end, user, cold=cold)
+    files, bundled = geo_asked(geo)
     request = Request(
         paths=paths,
         settings=ReadSettings(format=log_format, mappings=tuple(mapping or ()), tenant=tenant),
-        plan=EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), near_misses, tuple(networks or ())),
+        plan=EnginePlan(tuple(rules or [bundled_rules()]), files, near_misses, tuple(networks or ()), bundled),
         window=window,
         alerts=alerts,
         dead_letter=dead_letter,
@@ -161,7 +163,7 @@ def find(request: Request, look: Callable[[Iterable[SessionEvent], list[Told]], 
     """Read, sort and judge. `look` is shown the events, sorted by time, once more, with the alerts that were found."""
     ruleset = request.plan.ruleset()
     # A database or mapping that cannot be used is refused before anything is read.
-    request.plan.engine()
+    request.plan.engine(say=say)
     adapters(request.settings.mappings)
     started = time.perf_counter()
     accounting, seen = Accounting(), Seen()
@@ -272,6 +274,7 @@ def summarise(
         near_misses=_near_misses(judged, ruleset),
         remarks=remarks,
         geo_build=judged.geo_build,
+        geo_attributions=sorted(judged.geo_attributions),
         ruleset_version=ruleset.version,
         interrupted=interrupted,
         seconds=round(seconds, 3),

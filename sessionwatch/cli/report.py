@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
+from geo.bundled import attributions
 from models.alerts import Alert
 from models.events import SessionEvent
 from models.instants import to_us
 from models.places import Place
 from models.rules import RuleFile
 from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.geography import GeoOption, plan_asked, thanks
 from sessionwatch.cli.inputs import MappingOption
 from sessionwatch.cli.outputs import check_outputs
 from sessionwatch.cli.replay import WORKERS_MAX, Request, Told, find, window_of
@@ -40,7 +42,7 @@ def report_command(  # noqa: PLR0913  # as many as the command has options
     log_format: Annotated[str, typer.Option("--format", help="A format's name; auto looks at the records.")] = "auto",
     mapping: MappingOption = None,
     rules: Annotated[list[Path] | None, typer.Option(help="Rule files or folders instead of the bundled ones.")] = None,
-    geo: Annotated[list[Path] | None, typer.Option(help="A GeoIP2 or GeoLite2 database; may be repeated.")] = None,
+    geo: GeoOption = None,
     networks: Annotated[
         list[Path] | None, typer.Option(help="A list of your own networks and their classes; may be repeated.")
     ] = None,
@@ -65,7 +67,7 @@ def report_command(  # noqa: PLR0913  # as many as the command has options
         request = Request(
             paths=paths or [],
             settings=ReadSettings(format=log_format, mappings=tuple(mapping or ()), tenant=tenant),
-            plan=EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), networks=tuple(networks or ())),
+            plan=plan_asked(rules, geo, networks),
             window=window_of(begin, end, user),
             alerts=None,
             dead_letter=None,
@@ -81,7 +83,8 @@ def report_command(  # noqa: PLR0913  # as many as the command has options
 
 def _of_alerts(path: Path, rules: dict[str, RuleFile]) -> tuple[Material, Exit]:
     read = read_alerts(path)
-    material = Material(alerts=tuple(read.alerts), remarks=tuple(read.remarks), rules=rules)
+    remarks = [*read.remarks, *thanks(attributions(alert.geo_build for alert in read.alerts))]
+    material = Material(alerts=tuple(read.alerts), remarks=tuple(remarks), rules=rules)
     return material, Exit.DEAD_LETTERS if read.broken else Exit.DONE
 
 
@@ -103,7 +106,11 @@ def _of_logs(request: Request, rules: dict[str, RuleFile]) -> tuple[Material, Ex
         last_at=summary.last_at,
         account=tuple(_account(summary)),
         not_judged=tuple(not_judged),
-        remarks=(*summary.remarks, *(["interrupted: this is what was found until then"] * summary.interrupted)),
+        remarks=(
+            *summary.remarks,
+            *thanks(summary.geo_attributions),
+            *(["interrupted: this is what was found until then"] * summary.interrupted),
+        ),
         rules=rules,
         ruleset_version=summary.ruleset_version,
         geo_build=summary.geo_build,

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.findings import SEVERITIES
+from sessionwatch.cli.geography import thanks
 from sessionwatch.engine.counts import EngineCounts
 
 ALERTS_SHOWN: Final = 12
@@ -74,6 +75,7 @@ class Summary(pydantic.BaseModel):
     top_subjects: list[tuple[str, int]]
     remarks: list[str]
     geo_build: str
+    geo_attributions: list[str]
     ruleset_version: str
     interrupted: bool
     seconds: float
@@ -121,7 +123,7 @@ def show(
         console.print(f"! {remark}", markup=False, soft_wrap=True)
     if summary.interrupted:
         console.print("! interrupted: this is what was found until then", markup=False)
-    for line in written:
+    for line in (*written, *thanks(summary.geo_attributions)):
         console.print(line, markup=False, soft_wrap=True)
 
 

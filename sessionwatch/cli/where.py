@@ -13,10 +13,9 @@ from geo.addresses import address
 from geo.locator import Locator
 from models.events import SessionEvent
 from models.places import Place
+from sessionwatch.cli.geography import GeoOption, plan_asked, say, thanks
 from sessionwatch.cli.terminal import speaker
-from sessionwatch.engine.plan import EnginePlan
 from sessionwatch.errors import UsageError
-from sessionwatch.ruleset.loading import bundled_rules
 
 SCOPES_SAID: Final = {
     "": "no address: host names are not looked up",
@@ -56,7 +55,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 def where_command(  # as many as the command has options
     addresses: Annotated[list[str], typer.Argument(help="IP addresses, v4 or v6.", metavar="ADDRESS...")],
     *,
-    geo: Annotated[list[Path] | None, typer.Option(help="A geo database; may be repeated.")] = None,
+    geo: GeoOption = None,
     networks: Annotated[
         list[Path] | None, typer.Option(help="A list of your own networks and their classes; may be repeated.")
     ] = None,
@@ -65,8 +64,8 @@ def where_command(  # as many as the command has options
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each address.")] = False,
 ) -> None:
     """Tell where addresses are, how sure that is, what kind of network they belong to, and who says so."""
-    plan = EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), networks=tuple(networks or ()))
-    locator, instant = plan.locator(), _instant(at)
+    plan = plan_asked(rules, geo, networks)
+    locator, instant = plan.locator(say=say), _instant(at)
     found = [known(locator, written, instant) for written in addresses]
     if as_json:
         for one in found:
@@ -76,6 +75,8 @@ def where_command(  # as many as the command has options
     for one in found:
         for line in lines(one):
             console.print(line, markup=False, soft_wrap=True)
+    for line in thanks(locator.attributions):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def known(locator: Locator, written: str, at: datetime) -> Known:

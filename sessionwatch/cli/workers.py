@@ -24,6 +24,7 @@ class Judged:
     replayed: Replayed
     counts: EngineCounts
     geo_build: str = ""
+    geo_attributions: set[str] = field(default_factory=set)
     failed_look_ups: dict[str, int] = field(default_factory=dict)
     set_aside: dict[str, int] = field(default_factory=dict)
 
@@ -31,7 +32,8 @@ class Judged:
     def by(cls, engine: Engine, replayed: Replayed) -> Self:
         """What came of judging by `engine`."""
         locator = engine.locator
-        return cls(replayed, engine.counts, locator.build, dict(locator.failed), dict(locator.set_aside))
+        failed, set_aside = dict(locator.failed), dict(locator.set_aside)
+        return cls(replayed, engine.counts, locator.build, set(locator.attributions), failed, set_aside)
 
 
 _stopping: Event | None = None
@@ -82,4 +84,5 @@ def _together(shares: Sequence[Judged]) -> Judged:
         whole.replayed.alerts |= share.replayed.alerts
         whole.replayed.interrupted |= share.replayed.interrupted
         whole.counts.merge_rules(share.counts)
+        whole.geo_attributions |= share.geo_attributions
     return whole

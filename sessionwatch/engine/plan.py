@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from geo.bundled import Say, bundled_map
 from geo.databases import Databases
 from geo.locator import Locator
 from sessionwatch.engine.buckets import share
@@ -18,13 +19,15 @@ from sessionwatch.ruleset.network_lists import load_network_lists
 class EnginePlan:
     """Rule files or folders, geo databases, lists of the site's networks, and whether near misses are wanted.
 
-    Plain data: it goes to workers.
+    `bundled`: whether the map that comes with sessionwatch answers what the databases leave open. Plain data: it goes
+    to workers.
     """
 
     rules: tuple[Path, ...]
     geo: tuple[Path, ...] = ()
     near_misses: bool = False
     networks: tuple[Path, ...] = ()
+    bundled: bool = True
 
     def ruleset(self) -> Ruleset:
         """The rules, compiled.
@@ -33,23 +36,24 @@ class EnginePlan:
         """
         return load_ruleset(self.rules, near_misses=self.near_misses)
 
-    def engine(self, worker: int = 0, workers: int = 1) -> Engine:
-        """The engine of one of `workers` workers.
+    def engine(self, worker: int = 0, workers: int = 1, say: Say | None = None) -> Engine:
+        """The engine of one of `workers` workers. `say` hears when the bundled map is unpacked.
 
         Raises: RulesetError with every fault, also of a list of networks; DatabaseError where a database cannot be
         used.
         """
         ruleset = self.ruleset()
-        locator = self.locator(attributes_read(ruleset))
+        locator = self.locator(attributes_read(ruleset), say)
         return Engine(ruleset, locator, owns=share(worker, workers) if workers > 1 else None)
 
-    def locator(self, reads: frozenset[str] | None = None) -> Locator:
-        """What places events: the databases and the lists of networks. `reads` as the locator takes it.
+    def locator(self, reads: frozenset[str] | None = None, say: Say | None = None) -> Locator:
+        """What places events: databases, the bundled map and lists of networks. `reads` as the locator takes it.
 
         Raises: RulesetError with every fault of a list of networks; DatabaseError where a database cannot be used.
         """
         lists = load_network_lists(self.rules, self.networks)
-        return Locator(Databases.open(self.geo), networks=lists.site, curated=lists.curated, reads=reads)
+        databases = Databases.open(self.geo, bundled_map(say) if self.bundled else None)
+        return Locator(databases, networks=lists.site, curated=lists.curated, reads=reads)
 
 
 def attributes_read(ruleset: Ruleset) -> frozenset[str]:

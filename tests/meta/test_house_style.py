@@ -12,7 +12,7 @@ PACKAGES = ("models", "geo", "detectors", "streams", "sessionwatch")
 LINES_MAX = 400
 FUNCTION_LINES_MAX = 50
 ROOT = Path(__file__).parent.parent.parent
-GENERATED = (".gz", ".zst", ".bz2", ".mmdb", ".png")
+GENERATED = (".gz", ".zst", ".bz2", ".map", ".mmdb", ".png")
 
 
 def tracked() -> list[Path]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from geo.bundled import bundled_map
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -25,7 +27,8 @@ class Ended:
 
 
 def sessionwatch(*words: str | Path, stdin: bytes | None = None) -> Ended:
-    """Run `sessionwatch` with these words."""
+    """Run `sessionwatch` with these words. The bundled map is unpacked before, or the first command would say so."""
+    bundled_map()
     done = subprocess.run(
         [sys.executable, "-m", "sessionwatch.cli.main", *map(str, words)], input=stdin, capture_output=True, check=False
     )

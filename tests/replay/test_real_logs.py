@@ -76,6 +76,23 @@ def test_pingid_shows_the_fatigue_and_the_new_device(told) -> None:
     assert not {rule for rule in found if "hijack" in rule}
 
 
+def test_pingid_shows_the_journey_to_lagos_without_any_database(told) -> None:
+    """An access from Lagos within the hour of one from elsewhere: both places, with their radii and the time."""
+    _, alerts = told("pingid")
+    (journey,) = [a for a in alerts if a["rule"]["id"] == "impossible_travel" and "Lagos, NG" in a["key"]]
+    origin, destination = journey["evidence"]["origin"], journey["evidence"]["destination"]
+    assert (destination["ip"], destination["place"]) == ("41.76.192.9", "Lagos, NG")
+    assert origin["place"] not in {"", "Lagos, NG"}
+    assert journey["evidence"]["km"] - journey["evidence"]["minimum_km"] == pytest.approx(
+        origin["radius_km"] + destination["radius_km"]
+    )
+    assert 0 < journey["evidence"]["hours"] < 1
+    assert "Lagos, NG" in journey["summary"]
+    american = [event for alert in alerts for event in alert["events"] if event.get("ip") == "144.172.122.200"]
+    assert american
+    assert all(event["place"].endswith(", US") for event in american)
+
+
 def test_okta_shows_the_countries_of_the_guesser(told) -> None:
     """Failures from many countries within minutes, and the country that is new."""
     _, alerts = told("panther_scenarios")

@@ -243,3 +243,20 @@ def test_converted_logs_find_the_same(day: list[Path], whole: bytes, tmp_path: P
     assert sessionwatch("convert", *day, "-o", native).code == 3
     sessionwatch("replay", native, "--alerts", tmp_path / "a.jsonl")
     assert (tmp_path / "a.jsonl").read_bytes() == whole
+
+
+def test_addresses_are_placed_by_the_bundled_map_and_its_makers_are_thanked(tmp_path):
+    """With any number of workers; the alert names the build. `--geo none` leaves them without a place."""
+    path, alerts = tmp_path / "log.jsonl", tmp_path / "alerts.jsonl"
+    log(
+        path,
+        {"id": "1", "at": "2026-03-02T09:00:00Z", "kind": "login", "user": "ann", "ip": "133.13.1.1"},
+        {"id": "2", "at": "2026-03-02T10:00:00Z", "kind": "login", "user": "ann", "ip": "81.2.69.142"},
+    )
+    for workers in ("1", "2"):
+        told = sessionwatch("replay", path, "--alerts", alerts, "--workers", workers)
+        assert "places: IP Geolocation by DB-IP" in told.out
+        (alert,) = [alert for alert in alerts_in(alerts) if alert["rule"]["id"] == "impossible_travel"]
+        assert alert["geo_build"].startswith("dbip-lite-")
+    blind = sessionwatch("replay", path, "--geo", "none", "--json").summary
+    assert (blind["alerts"], blind["geo_build"], blind["geo_attributions"]) == ({}, "", [])

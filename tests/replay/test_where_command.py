@@ -46,3 +46,14 @@ def test_tells_machines_the_same_and_asks_lists_at_an_instant(tmp_path):
     refused = sessionwatch("where", "192.0.2.7", "--at", "tomorrow")
     assert refused.code == 2
     assert "write 2026-03-02" in refused.err
+
+
+def test_without_a_database_the_bundled_map_answers_and_its_makers_are_thanked():
+    """Until it is asked not to. An address for documentation is no place, whatever the map."""
+    told = sessionwatch("where", "133.13.1.1")
+    assert told.out.startswith("133.13.1.1: Chiyoda City, JP, within ")
+    assert "places: IP Geolocation by DB-IP" in told.out
+    assert told.err == ""
+    alone = sessionwatch("where", "133.13.1.1", "--geo", "none")
+    assert "nobody knows where" in alone.out
+    assert "DB-IP" not in sessionwatch("where", "192.0.2.1").out + alone.out

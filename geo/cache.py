@@ -1,0 +1,98 @@
+"""Where things are kept that can be made again: the user's cache folder, and files in it that processes share."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+CACHE_VARIABLE: Final = "SESSIONWATCH_CACHE"
+"""Names the folder of the cache, instead of `sessionwatch` in XDG_CACHE_HOME or in ~/.cache."""
+
+LEFT_BEHIND_MAX_S: Final = 3_600
+"""How old a half-written file gets before somebody else removes it: whoever wrote it has died."""
+
+_HALF: Final = ".part"
+
+
+def cache_folders() -> Iterator[Path]:
+    """Folders to try, best first: the one that is named, else the user's, then one in the folder for temporary files.
+
+    XDG_CACHE_HOME counts where it is absolute, as its specification says. The temporary one carries the user's number.
+    """
+    named, xdg = os.environ.get(CACHE_VARIABLE, ""), os.environ.get("XDG_CACHE_HOME", "")
+    if named:
+        yield Path(named)
+    elif xdg.startswith("/"):
+        yield Path(xdg) / "sessionwatch"
+    else:
+        with contextlib.suppress(RuntimeError):  # nobody knows where home is
+            yield Path.home() / ".cache" / "sessionwatch"
+    yield Path(tempfile.gettempdir()) / f"sessionwatch-{os.getuid()}"
+
+
+def usable(folder: Path) -> bool:
+    """Whether files can be kept in `folder`, which is made; only a folder that nobody else can write to counts."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        about = folder.lstat()
+    except OSError:
+        return False
+    others_write = about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return (
+        stat.S_ISDIR(folder.stat().st_mode)
+        and about.st_uid == os.getuid()
+        and not others_write
+        and os.access(folder, os.W_OK)
+    )
+
+
+def kept(folder: Path, name: str, *, sound: Callable[[Path], bool], make: Callable[[BinaryIO], None]) -> Path:
+    """The file `name` in `folder`, made by `make` where it is missing or not `sound`. Other `*` + its suffix go.
+
+    Several processes may ask at once: one makes it, the others wait for it. It appears whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path = folder / name
+    if sound(path):
+        return path
+    with _alone(folder):
+        if sound(path):
+            return path
+        _swept(folder, path)
+        half, half_path = tempfile.mkstemp(dir=folder, prefix=path.stem, suffix=_HALF)
+        try:
+            with open(half, "wb") as file:  # noqa: PTH123  # a descriptor has no path
+                make(file)
+            Path(half_path).replace(path)
+        except BaseException:
+            Path(half_path).unlink(missing_ok=True)
+            raise
+    return path
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait for whoever makes something here. Where locks do not work, two make the same, and the later one stays."""
+    with (folder / "lock").open("wb") as lock:
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _swept(folder: Path, path: Path) -> None:
+    """Remove what older versions kept, and what others left half written. Whoever has it open keeps it."""
+    for other in folder.iterdir():
+        if other == path or other.suffix not in {path.suffix, _HALF}:
+            continue
+        with contextlib.suppress(OSError):
+            if other.suffix == path.suffix or time.time() - other.stat().st_mtime > LEFT_BEHIND_MAX_S:
+                other.unlink()
