@@ -22,10 +22,11 @@ unexport PYTHONHOME
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
-run: ready-run  ## replay the bundled example day; alerts go to out/
+run: ready-run  ## replay the bundled example day; alerts and a report go to out/
 	@mkdir -p out
 	@$(BIN)/sessionwatch replay $(EXAMPLE)/*.jsonl.gz --near-misses \
 		--alerts out/alerts.jsonl --dead-letter out/dead-letter.jsonl || test $$? -eq 3
+	@$(BIN)/sessionwatch report $(EXAMPLE)/*.jsonl.gz --output out/report.html || test $$? -eq 3
 
 test: ready-dev  ## run every test; prints coverage (PYTEST="-k travel" adds arguments)
 	@$(PY) -m pytest --numprocesses=auto --dist=worksteal --cov --cov-report=term $(PYTEST)
