@@ -48,7 +48,7 @@ def journeys(log: Log, staff: list[Person]) -> None:
         begin = days[dice.randrange(len(days) - 5)]
         if traveller.site == "main" and dice.random() < 0.3:
             to_the_other_house(log, traveller, begin, dice)
-        elif dice.random() < 0.55:
+        elif traveller.site == "main" and dice.random() < 0.55:
             meeting(log, traveller, begin, dice.choice(BY_TRAIN), dice)
         else:
             congress(log, traveller, begin, dice.choice(BY_AIR), dice)

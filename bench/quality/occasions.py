@@ -114,7 +114,12 @@ def new_things(log: Log, humans: Sequence[Person], admins: Sequence[Person]) -> 
         sign_in(session, person, at, second_factor=True)
     for person in dice.sample(humans, max(1, len(humans) // 150)):  # at a friend's, on a friend's machine
         at = clock(person.zone, month()[dice.randrange(DAYS)], 20, 120 * dice.random())
-        spot = places.spot(places.numbered(15, person.number), places.ROTTERDAM, places.CABLE, 30)
+        spot = places.spot(
+            places.numbered(15, person.number),
+            places.PORTO if person.site == "lisbon" else places.ROTTERDAM,
+            places.CABLE,
+            30,
+        )
         session = log.session(
             person.user, person.role, spot, f"pc-of-a-friend-{person.number}", person.agent(CHROME, at.date())
         )

@@ -109,7 +109,10 @@ def bench_day(log: Log, person: Person, day: date) -> None:
 
 
 def desk_session(log: Log, person: Person, day: date, spot: Spot) -> Session:
-    """A session at the person's own desk; some desks have no device id, only a browser."""
+    """A session at the person's own desk; some desks have no device id, only a browser. Who has none works at home."""
+    if person.cohort == "remote":
+        agent = person.agent(person.laptop_agent, day)
+        return log.session(person.user, person.role, person.at_home(day), person.laptop, agent)
     device = "" if "nameless_device" in person.habits else person.now(person.desk, day)
     return log.session(person.user, person.role, spot, device, person.agent(person.desk_agent, day))
 

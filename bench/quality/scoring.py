@@ -142,6 +142,6 @@ def _finders(attack: Attack, alerts: Sequence[Judged]) -> Iterable[str]:
     """The rules of the attack's family that named its subject while it lasted, at a severity that counts."""
     rules = FAMILIES[attack.family]
     for alert in alerts:
-        same = alert.rule in rules and alert.severity in COUNTED and alert.names & attack.subjects
+        same = alert.severity in COUNTED and alert.rule in rules and alert.names & attack.subjects
         if same and _overlaps((alert.first_at, alert.last_at), attack, timedelta()):
             yield alert.rule

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from bench.quality import places
 from bench.quality.log import DAYS, MONTH_FROM, Log
-from bench.quality.places import Provider, Spot
+from bench.quality.places import City, Provider, Spot
 
 AMSTERDAM_TIME = ZoneInfo("Europe/Amsterdam")
 LISBON_TIME = ZoneInfo("Europe/Lisbon")
@@ -89,6 +89,11 @@ class Person:
         """The canonical user key."""
         return f"{self.role[:4]}{self.number:03d}@elders.example"
 
+    @property
+    def city(self) -> City:
+        """The city of the person's house, or of those who have none."""
+        return {"main": places.UTRECHT, "lisbon": places.LISBON, "sydney": places.SYDNEY}[self.site]
+
     def now(self, thing: str, day: date) -> str:
         """The device that the person has on that day for `thing`: their first one, or the one that took its place."""
         since = self.replaced.get(thing)
@@ -123,7 +128,7 @@ class Person:
             return Spot(f"2001:db8:{self.home_v6:x}:1::{host >> 16:x}:{host & 0xFFFF:x}", self.home.place)
         if "new_lease" in self.habits:
             lease = (day.toordinal() + self.number) // 9
-            where = places.PLACES_OF_HOMES[lease % 6] if self.site == "main" else places.LISBON
+            where = places.PLACES_OF_HOMES[lease % 6] if self.site == "main" else self.city
             return places.spot(places.numbered(40 + self.number % 3, lease * 31 + self.number), where, places.CABLE, 40)
         return self.home
 

@@ -21,7 +21,7 @@ from bench.quality.attacks.scene import (
     at,
     later,
 )
-from bench.quality.log import SECOND, Session
+from bench.quality.log import SECOND, TENANT, Session
 from bench.quality.places import ROTTERDAM, UTRECHT, Spot
 from bench.quality.staff import Person
 
@@ -100,7 +100,12 @@ def spray(scene: Scene) -> list[Attack]:
             address = Spot(f"2001:db8:bad:7::{0x5000 + n * 977:x}", where.place) if v6 else where
             scene.thief(person, address, SCRIPT, "").mistyped(begin + n * every_s * SECOND)
         subjects = frozenset({"2001:db8:bad:7::/64" if v6 else where.ip})
-        touched = subjects | {one.user for one in chosen} | {f"2001:db8:bad:7::{0x5000 + n * 977:x}" for n in range(36)}
+        touched = (
+            subjects
+            | {TENANT}
+            | {one.user for one in chosen}
+            | {f"2001:db8:bad:7::{0x5000 + n * 977:x}" for n in range(36)}
+        )
         found.append(Attack("password_spray", story, subjects, touched, begin, begin + len(chosen) * every_s * SECOND))
     return found
 
@@ -129,8 +134,10 @@ def stuffing(scene: Scene) -> list[Attack]:
             scene.thief(person, wheres[n % addresses], SCRIPT, "").login(
                 end - (60 - 7 * n) * SECOND, auth_method="password"
             )
-        subjects = frozenset({*(where.ip for where in wheres), *(person.user for person in taken)})
-        found.append(Attack("stuffing", story, subjects, subjects | set(others), begin, end))
+        # Over several machines it is the organisation that is guessed at.
+        whole = {TENANT} if addresses > 1 else set()
+        subjects = frozenset({*(where.ip for where in wheres), *(person.user for person in taken), *whole})
+        found.append(Attack("stuffing", story, subjects, subjects | set(others) | {TENANT}, begin, end))
     return found
 
 
