@@ -41,6 +41,9 @@ _PLACELESS: Final[frozenset[NetworkClass]] = frozenset(
 )
 _CLASS_RADIUS_KM: Final[Mapping[NetworkClass, float]] = {"mobile": 300.0}
 
+_INSIDE: Final[frozenset[NetworkClass]] = frozenset({"private", "loopback", "corporate"})
+"""Applications see a desk by its address inside, the sign-in sees it by the gateway's: one desk, one network."""
+
 
 class ConcurrentParams(DetectorParams):
     """How much at once is too much, and when a session counts as live."""
@@ -309,7 +312,7 @@ class ConcurrentSessions(Detector[ConcurrentParams, ConcurrentState]):
 
 
 def _network(fix: Fix) -> str:
-    """What counts as one network: an autonomous system, else an address; all private addresses are one."""
-    if fix.network_class in {"private", "loopback"}:
-        return "private"
+    """What counts as one network: a system, else an address; the house, inside and at its gateway, is one."""
+    if fix.network_class in _INSIDE:
+        return "inside"
     return f"AS{fix.asn}" if fix.asn else fix.network

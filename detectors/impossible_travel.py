@@ -119,6 +119,8 @@ class TravelState(DetectorState):
     fixes: list[Fix] = msgspec.field(default_factory=list)
     aside: list[SuspectFix] = msgspec.field(default_factory=list)
     profile: Profile = msgspec.field(default_factory=Profile)
+    claims: list[str] = msgspec.field(default_factory=list)
+    """Events kept aside for another rule's finding, which no place contradicts yet: a thief may have come first."""
 
 
 class Spot(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,6 +225,8 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
         if reason := self._unfit(event):
             return NotEvaluable(reason)
         fixes = state.fixes
+        if state.claims:
+            fixes = [*fixes, *_claimed(state)]
         if not fixes or (self._address_vouches(event) and fixes[-1].network == event.network):
             return None
         fix = fix_of(event, self.params.class_radius_km)
@@ -247,6 +251,9 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
             return
         fix = fix_of(event, self.params.class_radius_km)
         if suspect:
+            contradicted = isinstance(self.judge(event, state), Finding)
+            claims = [one.ref.id for one in _claimed(state) if self._journey(one, fix).strength < 1]
+            state.claims = claims if contradicted else [*claims, event.id]
             self._oust(fix, state)
             put_aside(state.aside, SuspectFix.of_fix(fix))
         else:
@@ -385,3 +392,7 @@ def _anchor(fixes: list[Fix], fix: Fix) -> None:
         fixes.sort(key=lambda one: (one.ref.at_us, one.ref.id))
     if len(fixes) > FIXES_MAX:
         del fixes[0]
+
+
+def _claimed(state: TravelState) -> list[Fix]:
+    return [one.fix for one in state.aside if one.event in state.claims]

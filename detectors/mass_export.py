@@ -62,6 +62,16 @@ class ExportParams(DetectorParams):
     habit_floor_bytes: int = Field(
         100_000_000, ge=1, le=2**53, description="Bytes in a window below which no habit makes them too many."
     )
+    quiet_days: bool = Field(
+        default=False, description="Whether days with a sign-in and no export are days of the habit, at 0."
+    )
+    habit_top_factor: float | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        allow_inf_nan=False,
+        description="Times the fullest past day that are still habit; none: only spreads count.",
+    )
     weight_field: Annotated[str, Field(max_length=100)] = Field(
         "",
         description="The field that says how sensitive an object is, such as `attributes.sensitivity`, or `resource`.",
@@ -105,9 +115,10 @@ class Habit(msgspec.Struct, array_like=True):
         median = _median(peaks)
         return Habit(peaks, median, _median([abs(one - median) for one in peaks]))
 
-    def limit(self, factor: float) -> float:
-        """The median and `factor` spreads above it."""
-        return self.median + factor * NORMAL_MAD * max(self.mad, LEAST_SPREAD * self.median)
+    def limit(self, factor: float, top_factor: float | None = None) -> float:
+        """The median and `factor` spreads above it, or `top_factor` times the fullest day where that is more."""
+        spread = self.median + factor * NORMAL_MAD * max(self.mad, LEAST_SPREAD * self.median)
+        return spread if top_factor is None else max(spread, top_factor * max(self.peaks, default=0))
 
 
 class SuspectAmount(Suspect, array_like=True, frozen=True, kw_only=True):
@@ -183,7 +194,7 @@ class MassExport(Detector[ExportParams, ExportState]):
     State = ExportState
     Evidence = ExportEvidence
     subjects: ClassVar[frozenset[By]] = frozenset({"user", "session", "ip", "device"})
-    hears: ClassVar[frozenset[EventKind]] = VOUCHING
+    hears: ClassVar[frozenset[EventKind]] = VOUCHING | {"login"}
 
     def __init__(self, params: ExportParams, *, near_misses: bool = False) -> None:
         super().__init__(params, near_misses=near_misses)
@@ -257,7 +268,10 @@ class MassExport(Detector[ExportParams, ExportState]):
             state.day_bytes = max(state.day_bytes, state.bytes.total)
 
     def hear(self, event: PlacedEvent, state: ExportState, *, suspect: bool) -> None:
-        """Let what `event` vouches for become part of the habit."""
+        """Let what `event` vouches for become part of the habit; begin the day of a sign-in."""
+        if self.params.quiet_days and event.kind == "login" and event.outcome != "failure":
+            self._begin_day(event.at_us, state)
+            state.newest_us = event.at_us
         for one in released(state.aside, event, self._accept_after_us, suspect=suspect):
             state.habit_objects = state.habit_objects.with_day(one.objects, self.params.habit_days_max)
             state.habit_bytes = state.habit_bytes.with_day(one.bytes, self.params.habit_days_max)
@@ -309,9 +323,13 @@ class MassExport(Detector[ExportParams, ExportState]):
             found["resources"] = resources / params.resources_max
         habit_objects, habit_bytes = self._habits(at_us, state)
         if params.habit_factor is not None and len(habit_objects.peaks) >= params.habit_days_min:
-            limit = max(habit_objects.limit(params.habit_factor), params.habit_floor_objects * ONE)
+            limit = max(
+                habit_objects.limit(params.habit_factor, params.habit_top_factor), params.habit_floor_objects * ONE
+            )
             found["habit_objects"] = objects / limit
-            found["habit_bytes"] = moved / max(habit_bytes.limit(params.habit_factor), params.habit_floor_bytes)
+            found["habit_bytes"] = moved / max(
+                habit_bytes.limit(params.habit_factor, params.habit_top_factor), params.habit_floor_bytes
+            )
         return found
 
     def _habits(self, at_us: int, state: ExportState) -> tuple[Habit, Habit]:
@@ -320,7 +338,7 @@ class MassExport(Detector[ExportParams, ExportState]):
             return state.habit_objects, state.habit_bytes
         if at_us - state.newest_us > self._forget_after_us:
             return Habit(), Habit()
-        if not (state.day_objects or state.day_bytes):
+        if not (state.day_objects or state.day_bytes or (self.params.quiet_days and state.day)):
             return state.habit_objects, state.habit_bytes
         most = self.params.habit_days_max
         return state.habit_objects.with_day(state.day_objects, most), state.habit_bytes.with_day(state.day_bytes, most)
@@ -345,7 +363,7 @@ class MassExport(Detector[ExportParams, ExportState]):
         params, (objects, moved, resources) = self.params, sums
         habit_objects, habit_bytes = self._habits(at_us, state)
         has_habit = params.habit_factor is not None and len(habit_objects.peaks) >= params.habit_days_min
-        factor = params.habit_factor or 0.0
+        factor, top = params.habit_factor or 0.0, params.habit_top_factor
         line_us = at_us - self._window_us
         since_us = next((time_us for time_us in state.objects.times_us if time_us > line_us), at_us)
         return ExportEvidence(
@@ -359,9 +377,11 @@ class MassExport(Detector[ExportParams, ExportState]):
             usual_objects=round(habit_objects.median / ONE, 1) if has_habit else None,
             usual_bytes=habit_bytes.median if has_habit else None,
             habit_objects_max=(
-                round(max(habit_objects.limit(factor) / ONE, params.habit_floor_objects), 1) if has_habit else None
+                round(max(habit_objects.limit(factor, top) / ONE, params.habit_floor_objects), 1) if has_habit else None
             ),
-            habit_bytes_max=(round(max(habit_bytes.limit(factor), params.habit_floor_bytes)) if has_habit else None),
+            habit_bytes_max=(
+                round(max(habit_bytes.limit(factor, top), params.habit_floor_bytes)) if has_habit else None
+            ),
             habit_days=len(habit_objects.peaks),
             weighted=self._weigh is not None,
             window_seconds=self._window_us // SECOND_US,
@@ -372,9 +392,7 @@ class MassExport(Detector[ExportParams, ExportState]):
 def _median(values: list[int]) -> int:
     """The median, rounded down; 0 of nothing."""
     ordered, half = sorted(values), len(values) // 2
-    if not ordered:
-        return 0
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) // 2
+    return (ordered[~half] + ordered[half]) // 2 if ordered else 0
 
 
 def _digest(resource: str) -> str:

@@ -10,10 +10,10 @@ import msgspec
 from pydantic import Field
 
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
-from detectors.familiarity import VOUCHING, Learning, Seen, Suspect, put_aside, released, see
+from detectors.familiarity import VOUCHING, Learning, Seen, Suspect, familiar, put_aside, released, see
 from detectors.fields import PUBLISHABLE, SAYS, FieldName, Reader, attributes_of, reader, told
 from detectors.fingerprint import fingerprint
-from detectors.wording import many
+from detectors.wording import many, severity_words
 from models.events import EventKind, PlacedEvent
 from models.findings import By, Candidate, Finding, NotEvaluable, Unfamiliar, Verdict
 from models.instants import instant, span_us
@@ -21,6 +21,8 @@ from models.spans import Span
 
 BETWEEN: Final = "\x1f"
 """Stands between the values of a combination: a character that no source writes."""
+DEVICES_MAX: Final = 8
+"""Devices known of a subject, where `known_device` asks for them; the longest unseen goes."""
 SAMPLE_MAX: Final = 10
 """Known values shown in evidence."""
 
@@ -55,6 +57,15 @@ class NewValueParams(DetectorParams):
         "none", description="Findings while learning: none, or two steps less severe than the rule says."
     )
     known_max: int = Field(64, ge=1, le=1_000, description="Known values kept for a subject; the longest unseen goes.")
+    known_device: Literal["lower", "normal"] = Field(
+        "normal", description="Effect of a device id that has been the subject's for `familiar_after`."
+    )
+    familiar_after: Span = Field(
+        timedelta(days=1),
+        ge=timedelta(0),
+        le=timedelta(days=90),
+        description="How long a device must have been seen to be known.",
+    )
     accept_after: Span = Field(
         timedelta(days=30),
         gt=timedelta(0),
@@ -75,6 +86,7 @@ class NewValueState(DetectorState):
     known: Seen = msgspec.field(default_factory=dict)
     learning: Learning = msgspec.field(default_factory=Learning)
     aside: list[Suspect] = msgspec.field(default_factory=list)
+    devices: Seen = msgspec.field(default_factory=dict)
 
 
 class NewValueEvidence(DetectorEvidence, frozen=True, kw_only=True):
@@ -106,6 +118,7 @@ class NewValue(Detector[NewValueParams, NewValueState]):
         self._readers = tuple((name, self._reader(name)) for name in params.fields)
         self._learn_for_us = span_us(params.learn_for)
         self._accept_after_us = span_us(params.accept_after)
+        self._familiar_after_us = span_us(params.familiar_after)
         self._forget_after_us = span_us(params.forget_after)
         self.reads = attributes_of(params.fields)
 
@@ -127,6 +140,7 @@ class NewValue(Detector[NewValueParams, NewValueState]):
         is_over = learning.is_over(event.at_us, self._learn_for_us, self.params.learn_min_events)
         if not is_over and self.params.while_learning == "none":
             return None
+        own_device = self._is_own(event, state)
         shown = tuple(self._shown(name, value) for name, value in zip(self.params.fields, values, strict=True))
         return Finding(
             evidence=NewValueEvidence(
@@ -139,7 +153,8 @@ class NewValue(Detector[NewValueParams, NewValueState]):
             ),
             key=" / ".join(shown),
             candidates=self._candidates(event),
-            severity_shift=0 if is_over else -2,
+            severity_shift=(0 if is_over else -2) - own_device,
+            set_aside=("known_device: lower",) if own_device else (),
         )
 
     def learn(self, event: PlacedEvent, state: NewValueState, *, suspect: bool) -> None:
@@ -155,8 +170,11 @@ class NewValue(Detector[NewValueParams, NewValueState]):
         if state.learning.events and not state.learning.has_begun(event.at_us, self._forget_after_us):
             state.learning = Learning()
             state.known.clear()
+            state.devices.clear()
         state.learning.note(event.at_us)
         see(state.known, value, event.at_us, self.params.known_max)
+        if event.device and self.params.known_device == "lower":
+            see(state.devices, event.device, event.at_us, DEVICES_MAX)
 
     def hear(self, event: PlacedEvent, state: NewValueState, *, suspect: bool) -> None:
         """Let what `event` vouches for become known."""
@@ -173,7 +191,12 @@ class NewValue(Detector[NewValueParams, NewValueState]):
         known = ", ".join(evidence["known_values"]) or many(evidence["known"], "others")
         learning = "; two steps less severe: still learning what is usual" if evidence["learning"] else ""
         events = many(evidence["learned_events"], "events")
-        return f"{who}: {value} for the first time in {events}; known: {known}{learning}"
+        own = severity_words(evidence, {"known_device": "the device is the person's own"})
+        return f"{who}: {value} for the first time in {events}; known: {known}{learning}{own}"
+
+    def _is_own(self, event: PlacedEvent, state: NewValueState) -> bool:
+        by_us = event.at_us - self._familiar_after_us
+        return event.device != "" and familiar(state.devices, (event.device,), by_us)
 
     def _knows(self, state: NewValueState, value: str, at_us: int) -> bool:
         known = state.known.get(value)
