@@ -58,6 +58,7 @@ class BundledMap:
             for name, s in header.sections.items()
         }
         self._places: dict[tuple[int, int], Place] = {}
+        self._cells: dict[int, Place] = {}  # as many as the map has cells, at most
         self._v4, self._v4_numbers = self._narrow("v4_starts"), self._narrow("v4_number_starts")
         self._v6, self._v6_numbers = self._wide("v6_starts"), self._wide("v6_number_starts")
 
@@ -91,21 +92,30 @@ class BundledMap:
         if not cell and not organisation:
             return NOWHERE
         arrays = self._arrays
-        number, name = arrays["organisation_numbers"][organisation], self._line("organisation_texts", organisation)
-        if not cell:
-            return Place(asn=number, organisation=name, source="database", build=self.build)
-        country, region, city = self._line("cell_texts", cell).split("\t")
-        said = Place(
-            arrays["latitudes"][cell] / 100,
-            arrays["longitudes"][cell] / 100,
-            float(arrays["radii_km"][cell]),
-            country,
-            region,
-            city,
-            number,
-            name,
+        where = self._where(cell) if cell else NOWHERE
+        return Place(
+            where.latitude,
+            where.longitude,
+            where.radius_km,
+            where.country,
+            where.region,
+            where.city,
+            arrays["organisation_numbers"][organisation],
+            self._line("organisation_texts", organisation),
+            source="database",
+            build=self.build,
         )
-        return vetted(said, "database", self.build)
+
+    def _where(self, cell: int) -> Place:
+        """The place of a cell, without who has the network."""
+        known = self._cells.get(cell)
+        if known is None:
+            arrays = self._arrays
+            country, region, city = self._line("cell_texts", cell).split("\t")
+            latitude, longitude = arrays["latitudes"][cell] / 100, arrays["longitudes"][cell] / 100
+            said = Place(latitude, longitude, float(arrays["radii_km"][cell]), country, region, city)
+            known = self._cells[cell] = vetted(said, "database", self.build)
+        return known
 
     def _line(self, name: str, number: int) -> str:
         at = self._arrays[f"{name}_at"]
