@@ -20,6 +20,7 @@ from detectors.wording import many, severity_words
 from models.events import EventKind, EventRef, PlacedEvent
 from models.findings import By, Candidate, Finding, NotEvaluable, Unfamiliar, Verdict
 from models.instants import SECOND_US, span_us
+from models.places import NetworkClass
 from models.spans import Span
 
 SESSIONS_MAX: Final = 32
@@ -65,6 +66,11 @@ class DeviceParams(DetectorParams):
     )
     second_factor: Literal["ignore", "lower", "normal"] = Field(
         "normal", description="`scope: user`: effect of a sign-in that says that a second factor was passed in it."
+    )
+    own_classes: frozenset[NetworkClass] = Field(
+        default=frozenset(),
+        max_length=13,
+        description="`scope: user`: network classes that are known for everybody, such as `corporate`.",
     )
     familiar_after: Span = Field(
         timedelta(days=1),
@@ -269,7 +275,7 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         agents = [known for known in state.devices if not known.startswith(_ID)]
         changes = {
             "device": _differs(event.device, agent, ids, agents),
-            "network": not familiar(state.networks, networks, by_us) if networks else None,
+            "network": not (self._is_house(event) or familiar(state.networks, networks, by_us)) if networks else None,
         }
         changed = self._decide(changes)
         if not isinstance(changed, tuple):
@@ -302,6 +308,9 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
             return changed
         unknown = next((name for name in self._needed if changes[name] is None), None)
         return NotEvaluable({"device": "no_device", "network": "no_address"}[unknown]) if unknown else None
+
+    def _is_house(self, event: PlacedEvent) -> bool:
+        return event.place is not None and event.place.network_class in self.params.own_classes
 
     def _networks(self, event: PlacedEvent) -> tuple[str, ...]:
         if not event.network:
