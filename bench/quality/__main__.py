@@ -10,18 +10,12 @@ import sys
 import time
 from pathlib import Path
 
-from bench.quality.page import reached, text
+from bench.quality.page import kept, reached, text
 from bench.quality.scoring import Score, score, staged_month
 
 SEEDS = ("A", "B", "C", "D", "E")
 """The first is the month that rules may be tuned by; the others only measure."""
 BEGIN, END = "<!-- figures: make quality -->", "<!-- end of figures -->"
-
-
-def kept(page: Path, figures: str) -> None:
-    """Put the figures between the marks of the page."""
-    before, rest = page.read_text().split(BEGIN)
-    page.write_text(f"{before}{BEGIN}\n\n{figures}\n\n{END}{rest.split(END)[1]}")
 
 
 def told(scores: list[Score]) -> None:
@@ -50,7 +44,7 @@ def main() -> int:
     if said.false:
         told(scores)
     if said.page:
-        kept(said.page, figures)
+        kept(said.page, (BEGIN, END), figures)
     short = reached(scores)
     print("\n".join(("", *short)) if short else "\nThe floor is reached.")
     return bool(short)

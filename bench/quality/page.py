@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
 from bench.quality.families import FAMILIES
@@ -19,6 +20,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def kept(page: Path, marks: tuple[str, str], figures: str) -> None:
+    """Put `figures` between the two marks of a page."""
+    begin, end = marks
+    before, rest = page.read_text().split(begin)
+    page.write_text(f"{before}{begin}\n\n{figures}\n\n{end}{rest.split(end)[1]}")
 
 
 def months(scores: Sequence[Score]) -> str:
