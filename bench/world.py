@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -92,7 +93,7 @@ class World:
     """Remembers how many sessions everybody had on each of two devices; makes lines."""
 
     def __init__(self) -> None:
-        self._sessions = bytearray(USERS * 2)
+        self._sessions = array("H", bytes(USERS * 4))
         self._addresses = [address(n) for n in range(ADDRESSES)]
         self._places = [_place(city) for city in CITIES]
         self._far = [_place(city) for city in FAR_CITIES]
@@ -111,7 +112,7 @@ class World:
         home = (user * 7919 + (phone != roams) * 31) % homes * len(CITIES) + city
         slot = user * 2 + phone
         if kind == "login":
-            self._sessions[slot] = (self._sessions[slot] + 1) & 255
+            self._sessions[slot] = (self._sessions[slot] + 1) & 65_535
         agent = PHONES[user & 1] if phone else AGENTS[user % len(AGENTS)]
         outcome = "failure" if kind == "login_failed" or (kind[:3] == "mfa" and die >> 8 & 127 == 0) else "success"
         line = (
@@ -123,7 +124,7 @@ class World:
             f'"place":{self._places[city]}}}\n'
         )
         if kind in {"logout", "timeout"}:
-            self._sessions[slot] = (self._sessions[slot] + 1) & 255
+            self._sessions[slot] = (self._sessions[slot] + 1) & 65_535
         return line
 
     def staged(self, step: Step) -> str:

@@ -14,6 +14,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 import msgspec
 from pydantic import Field
 
+from detectors import bounds
+from detectors.columns import Bounds, Columns
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, put_aside, released
 from detectors.fixes import ANYWHERE_KM, Fix, Profile, SuspectFix, candidates_of, fix_anywhere, fix_of, unplaceable
@@ -208,6 +210,10 @@ class ConcurrentSessions(Detector[ConcurrentParams, ConcurrentState]):
                     live.fix = self._fix(event)
             elif event.interactive:
                 self._note(event, state, self._fix(event))
+
+    def bounds(self, events: Columns) -> Bounds | None:
+        """As `detectors.bounds` says."""
+        return bounds.of_concurrent(self.params, events)
 
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:

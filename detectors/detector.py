@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 import pydantic
 
+from detectors.columns import Bounds, Columns
+from models.conditions import Condition
 from models.events import EventKind, PlacedEvent
 from models.findings import By, Finding, Verdict
 from models.instants import DAY_US
@@ -78,6 +80,9 @@ class Detector(ABC, Generic[P, S]):
     Where parameters name the keys, the object sets its own in `__init__`.
     """
 
+    asks: tuple[Condition, ...] = ()
+    """Conditions in its parameters, whose answers `bounds` wants to see."""
+
     def __init__(self, params: P, *, near_misses: bool = False) -> None:
         """Hold `params`. `near_misses`: also return `NearMiss` for evaluations under the limit; costs time."""
         self.params = params
@@ -138,6 +143,16 @@ class Detector(ABC, Generic[P, S]):
 
         The engine marks the alert `late`, and it never acts. Leave it at None unless what `state` still holds is
         enough to judge from both sides of the event's time.
+        """
+        return None
+
+    def bounds(self, events: Columns) -> Bounds | None:
+        """Of which subjects `judge` surely says nothing, told from all their events at once; None: it cannot tell.
+
+        Called in a replay before anything is judged, so that subjects of whom no rule says anything can be left out.
+        Must be sound, whatever the order of events of equal time: a subject without a loud event has no finding, and
+        is not evaluable for exactly what is returned. May assume that nothing is suspect, and that `keep_us` holds.
+        Leave it at None unless that can be told for sure; then the engine judges everybody.
         """
         return None
 

@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Final, Literal
 import msgspec
 from pydantic import Field
 
+from detectors import bounds
+from detectors.columns import Bounds, Columns
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, Learning, Seen, Suspect, familiar, put_aside, released, see
 from detectors.fingerprint import alike, fingerprint
@@ -218,6 +220,10 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
                 self._note_session(state, ref, known)
             else:
                 self._note_user(state, event.at_us, known, since_us=0)
+
+    def bounds(self, events: Columns) -> Bounds | None:
+        """As `detectors.bounds` says."""
+        return bounds.of_device(self.params, events)
 
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import msgspec
 from pydantic import Field
 
+from detectors import bounds
+from detectors.columns import Bounds, Columns
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, Suspect, put_aside, released
 from detectors.wording import many
@@ -103,6 +105,10 @@ class DormantAccount(Detector[DormantParams, DormantState]):
         """Let what `event` vouches for be a sign of life."""
         for one in released(state.aside, event, self._accept_us, suspect=suspect):
             state.last_us = max(state.last_us, one.at_us)
+
+    def bounds(self, events: Columns) -> Bounds | None:
+        """As `detectors.bounds` says."""
+        return bounds.of_dormant(self._idle_us, events)
 
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:

@@ -235,3 +235,16 @@ def candidates_of(fixes: list[Fix], profile: Profile, familiar_after_us: int) ->
         else:
             found[key] = Candidate(ref.session, ref.id, ref.at_us, ref.ip, fix.device, unfamiliar)
     return tuple(found.values())
+
+
+def anchor(fixes: list[Fix], fix: Fix, most: int) -> None:
+    """Put `fix` in its place by time; within one stay at one address, only the first and the latest are kept."""
+    at_one_address = len(fixes) > 1 and fix.network and fixes[-1].network == fixes[-2].network == fix.network
+    if at_one_address and fix.ref.at_us >= fixes[-1].ref.at_us:
+        fixes[-1] = fix
+        return
+    fixes.append(fix)
+    if len(fixes) > 1 and fixes[-2].ref.at_us > fix.ref.at_us:
+        fixes.sort(key=lambda one: (one.ref.at_us, one.ref.id))
+    if len(fixes) > most:
+        del fixes[0]

@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Final
 import msgspec
 from pydantic import Field
 
+from detectors import bounds
+from detectors.columns import Bounds, Columns
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, put_aside, released
 from detectors.fixes import Fix, Profile, SuspectFix, candidates_of, fix_anywhere, fix_of, unplaceable
@@ -228,6 +230,10 @@ class GeoVelocity(Detector[PathParams, PathState]):
         stops.append(Stop(fix, leg_m, at_us))
         if len(stops) > STOPS_MAX:
             del stops[0]
+
+    def bounds(self, events: Columns) -> Bounds | None:
+        """As `detectors.bounds` says."""
+        return bounds.of_path(self.params, events)
 
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:

@@ -13,9 +13,11 @@ from typing import Any, ClassVar, Final, Literal
 import msgspec
 from pydantic import Field
 
+from detectors import bounds
+from detectors.columns import Bounds, Columns
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, put_aside, released
-from detectors.fixes import Fix, Profile, SuspectFix, candidates_of, fix_of, unplaceable
+from detectors.fixes import Fix, Profile, SuspectFix, anchor, candidates_of, fix_of, unplaceable
 from detectors.wording import circumstances, severity_words, span_later
 from geo.distance import great_circle_km
 from models.events import EventKind, PlacedEvent
@@ -266,6 +268,10 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
             state.profile.learn(one.fix, since_us=0)
             self._anchor(state.fixes, one.fix)
 
+    def bounds(self, events: Columns) -> Bounds | None:
+        """As `detectors.bounds` says."""
+        return bounds.of_travel(self.params, events)
+
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:
         """From where to where, how far at least, in what time, the speed that takes, and what moved its severity."""
@@ -367,7 +373,7 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
 
     def _anchor(self, fixes: list[Fix], fix: Fix) -> None:
         if fix.network_class not in self._no_anchors:
-            _anchor(fixes, fix)
+            anchor(fixes, fix, FIXES_MAX)
 
     def _oust(self, fix: Fix, state: TravelState) -> None:
         """Take their standing from unfamiliar anchors that the flagged `fix`, at a familiar place, contradicts."""
@@ -379,19 +385,6 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
                 state.fixes.remove(one)
                 state.profile.unlearn(one, by_us)
                 put_aside(state.aside, SuspectFix.of_fix(one))
-
-
-def _anchor(fixes: list[Fix], fix: Fix) -> None:
-    """Put `fix` in its place by time; within one stay at one address, only the first and the latest are kept."""
-    at_one_address = len(fixes) > 1 and fix.network and fixes[-1].network == fixes[-2].network == fix.network
-    if at_one_address and fix.ref.at_us >= fixes[-1].ref.at_us:
-        fixes[-1] = fix
-        return
-    fixes.append(fix)
-    if len(fixes) > 1 and fixes[-2].ref.at_us > fix.ref.at_us:
-        fixes.sort(key=lambda one: (one.ref.at_us, one.ref.id))
-    if len(fixes) > FIXES_MAX:
-        del fixes[0]
 
 
 def _claimed(state: TravelState) -> list[Fix]:

@@ -14,9 +14,12 @@ from typing import Annotated, Any, ClassVar, Final, Self
 import msgspec
 from pydantic import Field, model_validator
 
+from detectors import bounds
+from detectors.columns import Bounds, Columns
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, Suspect, put_aside, released
 from detectors.fields import attributes_of, known_field, reader
+from detectors.habit import Habit
 from detectors.windows import Distinct, Sums
 from detectors.wording import many
 from models.events import EventKind, EventRef, PlacedEvent
@@ -30,10 +33,6 @@ RESOURCES_MAX: Final = 2_000
 """Different resources counted in a window, at most."""
 REFS_MAX: Final = 9
 """Events that a finding rests on, at most."""
-NORMAL_MAD: Final = 1.4826
-"""What makes the MAD of a normal distribution its standard deviation (F. R. Hampel, JASA 69, 1974)."""
-LEAST_SPREAD: Final = 0.1
-"""People whose days are all alike still vary: the spread counts as at least this share of the median."""
 
 
 class ExportParams(DetectorParams):
@@ -100,25 +99,6 @@ class ExportParams(DetectorParams):
         if self.habit_days_min > self.habit_days_max:
             raise ValueError("habit_days_min is at most habit_days_max")
         return self
-
-
-class Habit(msgspec.Struct, array_like=True):
-    """The fullest window of each past day, oldest first; their median and MAD, kept so as not to be counted anew."""
-
-    peaks: list[int] = msgspec.field(default_factory=list)
-    median: int = 0
-    mad: int = 0
-
-    def with_day(self, peak: int, most: int) -> Habit:
-        """This habit and one day more; beyond `most` the oldest goes."""
-        peaks = [*self.peaks, peak][-most:]
-        median = _median(peaks)
-        return Habit(peaks, median, _median([abs(one - median) for one in peaks]))
-
-    def limit(self, factor: float, top_factor: float | None = None) -> float:
-        """The median and `factor` spreads above it, or `top_factor` times the fullest day where that is more."""
-        spread = self.median + factor * NORMAL_MAD * max(self.mad, LEAST_SPREAD * self.median)
-        return spread if top_factor is None else max(spread, top_factor * max(self.peaks, default=0))
 
 
 class SuspectAmount(Suspect, array_like=True, frozen=True, kw_only=True):
@@ -276,6 +256,10 @@ class MassExport(Detector[ExportParams, ExportState]):
             state.habit_objects = state.habit_objects.with_day(one.objects, self.params.habit_days_max)
             state.habit_bytes = state.habit_bytes.with_day(one.bytes, self.params.habit_days_max)
 
+    def bounds(self, events: Columns) -> Bounds | None:
+        """As `detectors.bounds` says."""
+        return bounds.of_export(self.params, events)
+
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:
         """What left, in how long, over which limits."""
@@ -387,12 +371,6 @@ class MassExport(Detector[ExportParams, ExportState]):
             window_seconds=self._window_us // SECOND_US,
             since=instant(since_us),
         )
-
-
-def _median(values: list[int]) -> int:
-    """The median, rounded down; 0 of nothing."""
-    ordered, half = sorted(values), len(values) // 2
-    return (ordered[~half] + ordered[half]) // 2 if ordered else 0
 
 
 def _digest(resource: str) -> str:

@@ -9,6 +9,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 import msgspec
 from pydantic import Field
 
+from detectors import bounds
+from detectors.columns import Bounds, Columns
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, Learning, Seen, Suspect, familiar, put_aside, released, see
 from detectors.fields import PUBLISHABLE, SAYS, FieldName, Reader, attributes_of, reader, told
@@ -181,6 +183,10 @@ class NewValue(Detector[NewValueParams, NewValueState]):
         for one in released(state.aside, event, self._accept_after_us, suspect=suspect):
             for value in one.values:
                 see(state.known, value, event.at_us, self.params.known_max, since_us=one.at_us)
+
+    def bounds(self, events: Columns) -> Bounds | None:
+        """As `detectors.bounds` says."""
+        return bounds.of_new_value(self.params, events)
 
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:

@@ -10,6 +10,8 @@ from typing import Any, ClassVar, Final, NamedTuple
 import msgspec
 from pydantic import Field
 
+from detectors import bounds
+from detectors.columns import Bounds, Columns
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, Seen, Suspect, familiar, has_history, put_aside, released, see
 from detectors.fields import SAYS, FieldName, attributes_of, reader, told
@@ -38,7 +40,7 @@ FORGET_US: Final = 90 * DAY_US
 
 
 def _no_condition(said: str) -> Condition:
-    return Condition({"kind": said}, lambda event: event.kind == said)
+    return Condition({"kind": said}, lambda event: event.kind == said, leaves=())
 
 
 class SequenceParams(DetectorParams):
@@ -179,9 +181,9 @@ class Sequence(Detector[SequenceParams, SequenceState]):
         self._differs = tuple((name, reader(name)) for name in params.differs)
         self._unfamiliar = tuple((name, reader(name)) for name in params.unfamiliar)
         self._distinct = reader(params.distinct) if params.distinct is not None else None
-        conditions = (params.first, params.then, params.third, params.without)
+        self.asks = tuple(one for one in (params.first, params.then, params.third, params.without) if one is not None)
         self.reads = attributes_of((*params.same, *params.differs, *params.unfamiliar, params.distinct or "")).union(
-            *(one.reads for one in conditions if one is not None)
+            *(one.reads for one in self.asks)
         )
 
     @property
@@ -234,6 +236,10 @@ class Sequence(Detector[SequenceParams, SequenceState]):
         for one in released(state.aside, event, self._accept_us, suspect=suspect):
             for value in one.values:
                 see(state.known, value, event.at_us, FAMILIAR_MAX, since_us=one.at_us)
+
+    def bounds(self, events: Columns) -> Bounds | None:
+        """As `detectors.bounds` says."""
+        return bounds.of_sequence(self.params, events)
 
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Final, Literal
 import msgspec
 from pydantic import Field
 
+from detectors import bounds
+from detectors.columns import Bounds, Columns
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from models.events import EventKind, EventRef, PlacedEvent
 from models.findings import By, Finding, NotEvaluable, Verdict
@@ -129,6 +131,10 @@ class SessionPolicy(Detector[PolicyParams, PolicyState]):
         state.lives[event.session] = life
         if len(state.lives) > SESSIONS_MAX:
             del state.lives[next(iter(state.lives))]
+
+    def bounds(self, events: Columns) -> Bounds | None:
+        """As `detectors.bounds` says."""
+        return bounds.of_policy(self.params, events)
 
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:

@@ -9,6 +9,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 import msgspec
 from pydantic import AfterValidator, Field, model_validator
 
+from detectors import bounds
+from detectors.columns import Bounds, Columns
 from detectors.detector import BucketDetector, Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.fields import PUBLISHABLE, FieldName, attributes_of, known_field, reader, told
 from detectors.windows import Distinct, Sums
@@ -225,6 +227,10 @@ class Threshold(Detector[ThresholdParams, ThresholdState], BucketDetector):
             strength=counted / self.params.at_least,
             events=tuple(group.refs),
         )
+
+    def bounds(self, events: Columns) -> Bounds | None:
+        """As `detectors.bounds` says."""
+        return bounds.of_threshold(self.params, events)
 
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:

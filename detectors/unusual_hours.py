@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, available_timezones
 import msgspec
 from pydantic import AfterValidator, Field
 
+from detectors import bounds
+from detectors.columns import Bounds, Columns
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, Suspect, put_aside, released
 from detectors.wording import many
@@ -130,6 +132,7 @@ class UnusualHours(Detector[HoursParams, HoursState]):
         self._forget_us = span_us(params.forget_after)
         self._accept_us = span_us(params.accept_after)
         self._forget_days = self._forget_us // DAY_US
+        self.asks = (params.unless,) if params.unless is not None else ()
         self.reads = params.unless.reads if params.unless is not None else frozenset()
 
     @property
@@ -188,6 +191,10 @@ class UnusualHours(Detector[HoursParams, HoursState]):
         """Let what `event` vouches for count as met."""
         for one in released(state.aside, event, self._accept_us, suspect=suspect):
             self._note(instant(one.at_us).astimezone(self._zone), state)
+
+    def bounds(self, events: Columns) -> Bounds | None:
+        """As `detectors.bounds` says."""
+        return bounds.of_hours(self.params, events)
 
     @classmethod
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:

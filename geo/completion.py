@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import isfinite
 from typing import Final
 
@@ -11,6 +12,8 @@ from models.places import Place, PlaceSource
 CITY_RADIUS_KM: Final = 50.0
 REGION_RADIUS_KM: Final = 200.0
 
+PLACES_CACHED_MAX: Final = 65_536
+"""Places given by logs that were vetted and are remembered, about 400 bytes each."""
 LATITUDE_MAX: Final = 90
 """Degrees from the equator to a pole."""
 LONGITUDE_MAX: Final = 180
@@ -44,6 +47,7 @@ def is_coordinate(latitude: float | None, longitude: float | None) -> bool:
     return abs(latitude) <= LATITUDE_MAX and abs(longitude) <= LONGITUDE_MAX
 
 
+@lru_cache(maxsize=PLACES_CACHED_MAX)
 def vetted(place: Place, source: PlaceSource, build: str = "") -> Place:
     """A place as somebody gave it, fit to be judged: the country as a code, a coordinate only where it is evidence.
 

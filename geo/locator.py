@@ -138,6 +138,10 @@ class Locator:
             attributes,
         )
 
+    def remembers(self, event: SessionEvent) -> bool:
+        """Whether what was said of the address and place of `event` would be said again of any other event's."""
+        return event.ip in self._by_address if event.place is None else (event.ip, event.place) in self._by_place
+
     def _read(self, attributes: dict[str, str]) -> dict[str, str]:
         """What some rule reads of `attributes`."""
         reads = self._reads or _NOTHING

@@ -68,7 +68,11 @@ class KnownNetworks:
             by_prefix.setdefault((bits, network.prefixlen), {})[int(network.network_address)] = known
         if faults:
             raise UsageError("list of networks: " + "; ".join(faults))
-        self._by_prefix = sorted(by_prefix.items(), key=lambda item: -item[0][1])
+        narrowest_first = sorted(by_prefix.items(), key=lambda item: -item[0][1])
+        self._by_bits = {
+            bits: [(bits - prefix, known) for (family, prefix), known in narrowest_first if family == bits]
+            for bits in (V4_BITS, V6_BITS)
+        }
 
     def known(self, address: Address, asn: int, at_us: int) -> tuple[KnownNetwork | None, bool]:
         """What the list says of `address` in the system `asn` (0: not known) at an instant; None where nothing.
@@ -84,12 +88,11 @@ class KnownNetworks:
 
     def _speakers(self, address: Address, asn: int) -> Iterator[KnownNetwork]:
         """Every entry that holds the address, the narrowest first; the system's last."""
-        for (bits, prefix), networks in self._by_prefix:
-            if bits == address.bits:
-                beyond = bits - prefix
-                known = networks.get(address.number >> beyond << beyond)
-                if known is not None:
-                    yield known
+        number = address.number
+        for beyond, networks in self._by_bits.get(address.bits, ()):
+            known = networks.get(number >> beyond << beyond)
+            if known is not None:
+                yield known
         if asn in self._by_asn:
             yield self._by_asn[asn]
 

@@ -23,7 +23,8 @@ class Condition:
     """A condition ready to run; equal where the same was written.
 
     A detector's parameter is `unless: Condition | None = None` and is asked `self.params.unless.holds(event)`.
-    `reads` are the keys of `attributes` that it reads. By hand, in tests of a detector:
+    `reads` are the keys of `attributes` that it reads; `leaves` its tests on single fields, by field, of which with the
+    kind it is made up (None: it may ask anything). By hand, in tests of a detector:
 
     >>> failed = Condition({"outcome": "failure"}, lambda event: event.outcome == "failure")
     >>> failed.holds(PlacedEvent(at_us=0, sequence=0, rank=0, id="1", kind="login", outcome="failure"))
@@ -33,6 +34,9 @@ class Condition:
     said: Mapping[str, Any]
     holds: Callable[[PlacedEvent], bool] = field(compare=False, repr=False)
     reads: frozenset[str] = field(default=frozenset(), compare=False)
+    leaves: tuple[tuple[str, Callable[[PlacedEvent], bool]], ...] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     @classmethod
     def __get_pydantic_core_schema__(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import tempfile
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
@@ -35,6 +37,7 @@ class EventSorter:
         self.count = 0
         self._events: list[SessionEvent] = []
         self._runs: list[Path] = []
+        self._orders: list[array[int]] = []
         self._parent = directory
         self._directory: tempfile.TemporaryDirectory[str] | None = None
 
@@ -62,20 +65,32 @@ class EventSorter:
 
     def __iter__(self) -> Iterator[SessionEvent]:
         """The events in order of time."""
-        self._events.sort(key=_at)
+        rest = sorted(self._events, key=_at)
         if not self._runs:
-            return iter(self._events)
-        return heapq.merge(*(read_run(run) for run in self._runs), self._events, key=_at)
+            return iter(rest)
+        return heapq.merge(*(read_run(run) for run in self._runs), rest, key=_at)
+
+    def only(self, needed: Sequence[bool]) -> Iterator[SessionEvent]:
+        """Some of the events in order of time: those marked in `needed`, which has a mark for each as it was added."""
+        parts: list[Iterator[SessionEvent]] = []
+        begin = 0
+        for run, order in zip(self._runs, self._orders, strict=True):
+            parts.append(itertools.compress(read_run(run), [needed[begin + place] for place in order]))
+            begin += len(order)
+        rest = list(itertools.compress(self._events, needed[begin:]))
+        rest.sort(key=_at)
+        return heapq.merge(*parts, rest, key=_at) if parts else iter(rest)
 
     def _spill(self) -> None:
         if self._directory is None:
             self._directory = tempfile.TemporaryDirectory(prefix="sessionwatch-", dir=self._parent)
         run = Path(self._directory.name) / f"{len(self._runs):06d}.run"
-        self._events.sort(key=_at)
+        order = sorted(range(len(self._events)), key=list(map(_at, self._events)).__getitem__)
         with run.open("wb") as file:
-            for start in range(0, len(self._events), BLOCK_EVENTS):
-                _write_block(file, self._events[start : start + BLOCK_EVENTS])
+            for start in range(0, len(order), BLOCK_EVENTS):
+                _write_block(file, [self._events[place] for place in order[start : start + BLOCK_EVENTS]])
         self._runs.append(run)
+        self._orders.append(array("I", order))
         self._events = []
 
 

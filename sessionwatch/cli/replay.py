@@ -23,8 +23,10 @@ from sessionwatch.cli.interrupts import Interrupts, interrupts
 from sessionwatch.cli.outputs import check_outputs
 from sessionwatch.cli.summary import Miss, Summary, alert_counts, rule_counts, show
 from sessionwatch.cli.terminal import Bars, bars, speaker
-from sessionwatch.cli.workers import Judged, judge_alone, judge_shared
+from sessionwatch.cli.workers import Judged, judge_alone, judge_needed, judge_shared
+from sessionwatch.engine.in_order import Engine
 from sessionwatch.engine.plan import EnginePlan
+from sessionwatch.engine.quiet import Quiet
 from sessionwatch.errors import UsageError
 from sessionwatch.ruleset.compiled import Ruleset
 from sessionwatch.ruleset.loading import bundled_rules
@@ -41,6 +43,8 @@ from streams.sorting import EventSorter
 STDOUT: Final = "-"
 WORKERS_MAX: Final = 64
 """Processes of one replay."""
+ALONE_MAX: Final = 200_000
+"""Events that need judging up to which one process judges them, however many are allowed: others begin too slowly."""
 NEAR_MISSES_EACH: Final = 3
 NEAR_MISS_MIN: Final = 0.5
 """Near misses printed: so many for one rule, and how close to the limit at least; the JSON has all that were kept."""
@@ -60,6 +64,14 @@ class Seen:
         ats = [event.at for event in events]
         self.first_at = min(ats) if self.first_at is None else min(self.first_at, *ats)
         self.last_at = max(ats) if self.last_at is None else max(self.last_at, *ats)
+
+
+class Gathering(NamedTuple):
+    """What looks at the events while they are read: each keeps what it needs of them."""
+
+    seen: Seen
+    events: EventSorter
+    quiet: Quiet | None
 
 
 class Told(NamedTuple):
@@ -163,15 +175,16 @@ def find(request: Request, look: Callable[[Iterable[SessionEvent], list[Told]], 
     """Read, sort and judge. `look` is shown the events, sorted by time, once more, with the alerts that were found."""
     ruleset = request.plan.ruleset()
     # A database or mapping that cannot be used is refused before anything is read.
-    request.plan.engine(say=say)
+    engine = request.plan.engine(say=say, ruleset=ruleset)
     adapters(request.settings.mappings)
     started = time.perf_counter()
     accounting, seen = Accounting(), Seen()
     with held_back(), interrupts() as pressed, bars(wanted=not request.as_json) as drawn, EventSorter() as events:
         with DeadLetter(request.dead_letter, redact=request.redact) as dead_letter:
-            _read(request, accounting, dead_letter, seen, events, pressed, drawn)
+            quiet = request.plan.quiet(ruleset) if request.window.is_open else None
+            _read(request, accounting, dead_letter, Gathering(seen, events, quiet), pressed, drawn)
         interrupted = pressed.pressed > 0
-        judged = _judge(request, events, pressed, drawn)
+        judged = _judge(request, engine, Gathering(seen, events, quiet), pressed, drawn)
         told = _reported(judged.replayed.alerts.values(), request.window)
         if look is not None:
             look(events, told)
@@ -190,8 +203,7 @@ def _read(
     request: Request,
     accounting: Accounting,
     dead_letter: DeadLetter,
-    seen: Seen,
-    events: EventSorter,
+    gathering: Gathering,
     pressed: Interrupts,
     drawn: Bars,
 ) -> None:
@@ -208,15 +220,20 @@ def _read(
     )
     with contextlib.suppress(KeyboardInterrupt):
         for block in blocks:
-            seen.add(block)
-            events.add(block)
+            gathering.seen.add(block)
+            gathering.events.add(block)
+            if gathering.quiet is not None:
+                gathering.quiet.add(block)
 
 
-def _judge(request: Request, events: EventSorter, pressed: Interrupts, drawn: Bars) -> Judged:
-    stop = pressed.asked()
+def _judge(request: Request, engine: Engine, gathering: Gathering, pressed: Interrupts, drawn: Bars) -> Judged:
+    stop, events = pressed.asked(), gathering.events
+    needs = gathering.quiet.needs() if gathering.quiet is not None else None
+    if needs is not None and (request.workers == 1 or events.count - needs.left_out <= ALONE_MAX):
+        return judge_needed(engine, events, needs, drawn.start("judging", events.count), stop)
     if request.workers > 1:
         return judge_shared(request.plan, events, request.window, request.workers, stop)
-    return judge_alone(request.plan, events, request.window, drawn.start("judging", events.count), stop)
+    return judge_alone(engine, events, request.window, drawn.start("judging", events.count), stop)
 
 
 def _reported(alerts: Iterable[bytes], window: Window) -> list[Told]:

@@ -13,6 +13,7 @@ from typing import Self
 from sessionwatch.engine.counts import EngineCounts
 from sessionwatch.engine.in_order import Engine
 from sessionwatch.engine.plan import EnginePlan
+from sessionwatch.engine.quiet import Needs
 from streams.replay import Replayed, Window, replay
 from streams.sorting import EventSorter, merged
 
@@ -40,11 +41,20 @@ _stopping: Event | None = None
 
 
 def judge_alone(
-    plan: EnginePlan, events: EventSorter, window: Window, advance: Callable[[int], None], stop: Callable[[], bool]
+    engine: Engine, events: EventSorter, window: Window, advance: Callable[[int], None], stop: Callable[[], bool]
 ) -> Judged:
     """Judge everything in this process."""
-    engine = plan.engine()
     replayed = replay(events, engine, window, progress=advance, stop=stop)
+    return Judged.by(engine, replayed)
+
+
+def judge_needed(
+    engine: Engine, events: EventSorter, needs: Needs, advance: Callable[[int], None], stop: Callable[[], bool]
+) -> Judged:
+    """Judge in this process what `needs` says, and count the rest."""
+    needs.apply(engine)
+    advance(needs.left_out)
+    replayed = replay(events.only(needs.needed.tolist()), engine, Window(), progress=advance, stop=stop)
     return Judged.by(engine, replayed)
 
 

@@ -10,6 +10,7 @@ from geo.databases import Databases
 from geo.locator import Locator
 from sessionwatch.engine.buckets import share
 from sessionwatch.engine.in_order import Engine
+from sessionwatch.engine.quiet import Quiet
 from sessionwatch.ruleset.compiled import Ruleset
 from sessionwatch.ruleset.loading import load_ruleset
 from sessionwatch.ruleset.network_lists import load_network_lists
@@ -36,13 +37,17 @@ class EnginePlan:
         """
         return load_ruleset(self.rules, near_misses=self.near_misses)
 
-    def engine(self, worker: int = 0, workers: int = 1, say: Say | None = None) -> Engine:
+    def engine(
+        self, worker: int = 0, workers: int = 1, say: Say | None = None, *, ruleset: Ruleset | None = None
+    ) -> Engine:
         """The engine of one of `workers` workers. `say` hears when the bundled map is unpacked.
+
+        `ruleset`: the rules, where they have been loaded already, which takes a second.
 
         Raises: RulesetError with every fault, also of a list of networks; DatabaseError where a database cannot be
         used.
         """
-        ruleset = self.ruleset()
+        ruleset = ruleset or self.ruleset()
         locator = self.locator(attributes_read(ruleset), say)
         return Engine(ruleset, locator, owns=share(worker, workers) if workers > 1 else None)
 
@@ -54,6 +59,15 @@ class EnginePlan:
         lists = load_network_lists(self.rules, self.networks)
         databases = Databases.open(self.geo, bundled_map(say) if self.bundled else None)
         return Locator(databases, networks=lists.site, curated=lists.curated, reads=reads)
+
+    def quiet(self, ruleset: Ruleset) -> Quiet | None:
+        """What finds the subjects that need no judging; None where near misses are wanted, for those need it.
+
+        Raises: as `locator`.
+        """
+        if self.near_misses:
+            return None
+        return Quiet(ruleset, self.locator(attributes_read(ruleset)))
 
 
 def attributes_read(ruleset: Ruleset) -> frozenset[str]:

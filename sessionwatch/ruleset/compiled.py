@@ -31,7 +31,8 @@ class CompiledRule:
     `version` is the hash of the parsed rule with its lists. `kinds` are the event kinds that `when` can select;
     `when` is the rest of the condition, None where the kinds are all of it. `definition` is the hash of the parts
     whose change makes what was learned meaningless (detector, `by`, `when`). `reads` are the keys of `attributes`
-    that its conditions read.
+    that its conditions read, `leaves` the tests on single fields that with the kinds `when` is made up of (None: it may
+    ask anything).
     """
 
     id: str
@@ -48,6 +49,7 @@ class CompiledRule:
     maps_to: dict[str, tuple[str, ...]] = field(default_factory=dict)
     definition: str = ""
     reads: frozenset[str] = frozenset()
+    leaves: tuple[tuple[str, Predicate], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

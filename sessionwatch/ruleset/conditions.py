@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, cast
 
 from models.events import KINDS, EventKind, PlacedEvent
@@ -23,6 +24,10 @@ ALL_KINDS: Final = frozenset(KINDS)
 _COMBINED: Final = ("any", "all", "not")
 
 
+Leaf = tuple[str, Predicate]
+"""A field's name and a test that reads that field alone."""
+
+
 class ConditionError(ValueError):
     """A condition that cannot be run; `misfits` has everything that is wrong in it."""
 
@@ -35,13 +40,15 @@ class ConditionError(ValueError):
 class CompiledCondition:
     """A condition holds for an event whose kind is in `kinds` and for which `test` is true (None: always).
 
-    `test` is only right for events of `kinds`. `reads` are the keys of `attributes`, `lists` the names of lists.
+    `test` is only right for events of `kinds`. `reads` are the keys of `attributes`, `lists` the names of lists,
+    `leaves` the tests on single fields, by field, that with the kind it is made up of.
     """
 
     kinds: frozenset[EventKind]
     test: Predicate | None
     reads: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
+    leaves: tuple[Leaf, ...] = ()
 
     @property
     def holds(self) -> Predicate:
@@ -68,7 +75,9 @@ def compile_condition(said: Any, lists: Lists | None = None) -> CompiledConditio
     compiled = compiler.mapping(said, ())
     if compiler.misfits:
         raise ConditionError(compiler.misfits)
-    return CompiledCondition(*compiled, frozenset(compiler.reads), frozenset(compiler.lists_named))
+    return CompiledCondition(
+        *compiled, frozenset(compiler.reads), frozenset(compiler.lists_named), tuple(compiler.leaves)
+    )
 
 
 Part = tuple[frozenset[EventKind], Predicate | None]
@@ -85,6 +94,7 @@ class _Compiler:
         self.misfits: list[Misfit] = []
         self.reads: set[str] = set()
         self.lists_named: set[str] = set()
+        self.leaves: list[Leaf] = []
 
     def mapping(self, said: Any, path: Path) -> Part:
         """All parts of a mapping."""
@@ -129,17 +139,25 @@ class _Compiler:
         try:
             if field.name == "kind":
                 return cast("frozenset[EventKind]", choices_of(field, operator, operand)), None
-            test = leaf(field, operator, operand, self.lists)
+            test = _known(field, operator) if operand is True and operator == "known" else None
+            test = test or leaf(field, operator, operand, self.lists)
         except MisfitError as error:
             found = error.misfit
             return self._misfit((*path, *found.path), found.message, found.hint, on_key=found.on_key)
         if operator in {"in_list", "not_in_list"}:
             self.lists_named.add(operand)
+        self.leaves.append((field.name, test))
         return ALL_KINDS, test
 
     def _misfit(self, path: Path, message: str, hint: str = "", *, on_key: bool = False) -> Part:
         self.misfits.append(Misfit(path, message, hint, on_key))
         return _ANY_EVENT
+
+
+@cache
+def _known(field: EventField, operator: str) -> Predicate:
+    """The test most asked of all, one for all rules, so that it is seen to be the same."""
+    return leaf(field, operator, True, {})  # the operand, as a rule writes it
 
 
 def _closest_field(name: str) -> str:

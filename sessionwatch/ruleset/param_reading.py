@@ -30,7 +30,7 @@ def read_params(
             compiled = compile_condition(value)
         except ConditionError as error:
             raise PydanticCustomError(MISFITS, "the condition has faults", {"misfits": error.misfits}) from None
-        return Condition(value, compiled.holds, compiled.reads)
+        return Condition(value, compiled.holds, compiled.reads, compiled.leaves)
 
     try:
         params = detector.Params.model_validate_json(json.dumps(said), strict=True, context={COMPILER: condition})

@@ -110,6 +110,7 @@ class _RuleReader:
             maps_to={name: refs for name, refs in written.maps_to.model_dump().items() if refs},
             definition=short_hash([written.detector, written.by, settled(written.when)]),
             reads=frozenset(self.reads),
+            leaves=when.leaves,
         )
         return self._loaded(written, compiled, sequences)
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.mass_export import ExportParams, Habit, MassExport
+from detectors.habit import Habit
+from detectors.mass_export import ExportParams, MassExport
 from detectors.worlds import an_event, feed
 from models.events import PlacedEvent
 from models.findings import Finding, NearMiss, Verdict
