@@ -51,6 +51,10 @@ class DatabaseError(SessionwatchError):
     """A geo database cannot be used: missing, broken, truncated, or of the wrong type. Replace the file."""
 
 
+class KafkaError(SessionwatchError):
+    """Kafka cannot be used as asked: away, a topic is missing or of the wrong layout. The message says what to mend."""
+
+
 class StateError(SessionwatchError):
     """State bytes cannot be restored: another schema, or cut short. Start from an older snapshot, or from none."""
 
