@@ -18,14 +18,15 @@ from sessionwatch.engine.program import BucketProgram
 Owns = Callable[[Subject], bool]
 
 
-class BucketState(msgspec.Struct, array_like=True):
-    """How far is closed, and what is open.
+OpenBucket = tuple[str, str, int, bytes, list[bytes]]
+"""Rule id, tenant, start, the detector's encoded state, and the events seen where copies may come."""
 
-    Each open bucket: rule id, tenant, start, the detector's encoded state, and the events seen where copies may come.
-    """
+
+class BucketState(msgspec.Struct, array_like=True):
+    """How far is closed, and what is open."""
 
     closed_us: int
-    open: list[tuple[str, str, int, bytes, list[bytes]]]
+    open: list[OpenBucket]
 
 
 class Buckets:
@@ -43,6 +44,8 @@ class Buckets:
         self._next_close_us = 2**62
         self._copies = copies
         self._seen: dict[tuple[int, str, int], set[bytes]] = {}
+        self.touched: set[tuple[int, str, int]] = set()
+        """Buckets that changed, or are closed, since whoever stores them last took this set."""
 
     def add(self, event: PlacedEvent) -> bool:
         """Count `event` into its buckets; False where a bucket it belongs to has closed already."""
@@ -67,6 +70,7 @@ class Buckets:
                 continue
             self.counts[index].evaluated += 1
             detector.add(event, state)
+            self.touched.add(key)
         return in_time
 
     def _first(self, key: tuple[int, str, int], event: PlacedEvent) -> bool:
@@ -99,6 +103,7 @@ class Buckets:
 
     def _close(self, index: int, tenant: str, start_us: int, end_us: int, out: Published) -> None:
         rule = self.program.rules[index]
+        self.touched.add((index, tenant, start_us))
         self._seen.pop((index, tenant, start_us), None)
         finding = self.program.detectors[index].close(start_us, self._open.pop((index, tenant, start_us)))
         if finding is None:
@@ -116,12 +121,16 @@ class Buckets:
 
     def snapshot(self) -> BucketState:
         """What is open, as plain data."""
-        encode = msgspec.msgpack.encode
-        opened_now = [
-            (self.program.rules[key[0]].id, key[1], key[2], encode(state), sorted(self._seen.get(key, ())))
-            for key, state in sorted(self._open.items(), key=lambda item: item[0])
-        ]
-        return BucketState(self.closed_us, opened_now)
+        return BucketState(self.closed_us, [self._stored(key) for key in sorted(self._open)])
+
+    def stored(self, key: tuple[int, str, int]) -> OpenBucket | None:
+        """One bucket, by (place of its rule, tenant, start), as plain data; None where it has closed."""
+        return self._stored(key) if key in self._open else None
+
+    def _stored(self, key: tuple[int, str, int]) -> OpenBucket:
+        index, tenant, start_us = key
+        data = msgspec.msgpack.encode(self._open[key])
+        return (self.program.rules[index].id, tenant, start_us, data, sorted(self._seen.get(key, ())))
 
     def restore(self, state: BucketState) -> None:
         """Go on from a snapshot; buckets of rules that are no longer loaded are dropped."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 
 import msgspec
 
 from geo.locator import Locator
 from models.events import PlacedEvent, SessionEvent
+from models.findings import By
 from models.instants import NEVER_US
 from sessionwatch.engine.buckets import Buckets, BucketState
 from sessionwatch.engine.counts import EngineCounts
@@ -46,12 +47,16 @@ class DisorderEngine:
         lateness: Lateness,
         *,
         on_late: Callable[[PlacedEvent], None] | None = None,
+        kinds: Sequence[By] = SUBJECT_KINDS,
     ) -> None:
-        """Run `ruleset`; `on_late` receives each event later than its bound, once for each subject kind."""
+        """Run `ruleset`; `on_late` receives each event later than its bound, once for each subject kind.
+
+        `kinds` are the subject kinds that this stream carries.
+        """
         self.locator = locator
         self.lateness = lateness
         self.counts = EngineCounts()
-        programs = [Program(ruleset, by) for by in SUBJECT_KINDS]
+        programs = [Program(ruleset, by) for by in kinds]
         self.lanes = [LateLane(p, EngineCounts(), lateness, on_late=on_late) for p in programs if p.rules]
         self._lanes = [
             (lane, attrgetter({"ip": "network"}.get(lane.program.by, lane.program.by))) for lane in self.lanes
@@ -104,6 +109,16 @@ class DisorderEngine:
         end_us = self.newest_us if until_us is None else until_us
         notices = [notice for lane in self.lanes for notice in lane.finish(end_us, offset)]
         return notices + self.advance(offset, end_us)
+
+    def fire(self, offset: int, until_us: int) -> list[NoticeRecord]:
+        """Fire what is due by `until_us`, which no event has shown to be past: all of it can still be withdrawn."""
+        return [notice for lane in self.lanes for notice in lane.fire(until_us, offset)]
+
+    def wait_for(self, lateness: Lateness) -> None:
+        """Other bounds from now on: a source was met that is later than those before. What has settled stays."""
+        self.lateness = lateness
+        for lane in self.lanes:
+            lane.lateness = lateness
 
     def _bucket(self, event: PlacedEvent) -> None:
         """Count `event` into its tenant's buckets, once nothing can change whose it is."""

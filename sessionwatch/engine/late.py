@@ -21,7 +21,7 @@ from models.instants import NEVER_US
 from sessionwatch.engine.counts import EngineCounts
 from sessionwatch.engine.folds import Subject
 from sessionwatch.engine.judgement import Judgement, Publication, Published
-from sessionwatch.engine.late_subject import LateSubject, hash_of, read_blob, restored, stored
+from sessionwatch.engine.late_subject import LateSubject, hash_of, read_blob, restored, settle_as_it_is, stored
 from sessionwatch.engine.lateness import Lateness
 from sessionwatch.engine.notices import NoticeRecord, Tracked
 from sessionwatch.engine.program import Program, SubjectState
@@ -51,13 +51,17 @@ class LateLane:
         on_late: Callable[[PlacedEvent], None] | None = None,
         recent_max: int = RECENT_MAX,
         recent_bytes_max: int | None = None,
+        fetch: Callable[[Subject], bytes | None] | None = None,
     ) -> None:
-        """Run `program`, counting into `counts`."""
+        """Run `program`, counting into `counts`; `fetch` gives the blob of a subject that is stored elsewhere."""
         self.program = program
         self.counts = counts
         self.judgement = Judgement(program, counts)
         self.lateness = lateness
         self.subjects: dict[Subject, LateSubject] = {}
+        self.touched: set[Subject] = set()
+        """Subjects that changed, or are gone, since whoever stores them last took this set."""
+        self.fetch = fetch
         self.on_late = on_late
         self.recent_max = recent_max
         self.recent_bytes_max = recent_bytes_max or RECENT_BYTES_MAX[program.by]
@@ -73,7 +77,7 @@ class LateLane:
         `offset` only rises, and is the first half of each notice's revision.
         """
         self._begin(offset)
-        s = self.subjects.get(subject)
+        s = self.met(subject)
         place = s.copy_of(event) if s is not None else None
         if place is None and not self.program.table[event.kind]:
             return self._out
@@ -92,9 +96,10 @@ class LateLane:
     def retract(self, subject: Subject, event: PlacedEvent, offset: int) -> list[NoticeRecord]:
         """Take back a recent event that turned out to be another subject's; what has settled stays."""
         self._begin(offset)
-        s = self.subjects.get(subject)
+        s = self.met(subject)
         place = s.copy_of(event) if s is not None else None
         if s is not None and place is not None and s.recent[place] == event:
+            self.touched.add(subject)
             self.counts.events -= 1
             s.drop(place, place + 1)
             self._judge_again(subject, s, counted=None)
@@ -110,6 +115,7 @@ class LateLane:
             if s is None or s.wake_us != wake_us:
                 continue
             s.wake_us = NEVER_US
+            self.touched.add(subject)
             if s.head.due_us <= watermark_us:
                 out: Published = {}
                 self.judgement.fire_due(subject, s.head, watermark_us, out, count=True)
@@ -121,6 +127,30 @@ class LateLane:
             else:
                 self._plan(subject, s, watermark_us + 1)
         return self._out
+
+    def fire(self, until_us: int, offset: int) -> list[NoticeRecord]:
+        """Fire deadlines up to `until_us` and settle nothing: an event from before may still come and take it back."""
+        self._begin(offset)
+        for subject in [one for wake_us, one in self._wakes if wake_us <= until_us]:
+            s = self.subjects.get(subject)
+            if s is not None and s.head.due_us <= until_us:
+                out: Published = {}
+                self.judgement.fire_due(subject, s.head, until_us, out, count=True)
+                self._tell(s, out)
+                self.touched.add(subject)
+                self._plan(subject, s)
+        return self._out
+
+    def met(self, subject: Subject) -> LateSubject | None:
+        """`subject` as it is known, from its stored blob where it is not in memory; None where it was never met.
+
+        Raises: StateError where its blob cannot be read.
+        """
+        s = self.subjects.get(subject)
+        if s is None and self.fetch is not None and (blob := self.fetch(subject)) is not None:
+            self.restore(subject, blob)
+            s = self.subjects[subject]
+        return s
 
     def _expired(self, s: LateSubject, watermark_us: int) -> bool:
         """Whether no event to come could tell the subject from one never met."""
@@ -146,6 +176,8 @@ class LateLane:
             out: Published = {}
             self.judgement.tell_open(subject, s.head, out)
             self._tell(s, out)
+            if out:
+                self.touched.add(subject)
             if out and not s.recent:
                 s.settled = self.program.encode(s.head)
         return notices + self._out
@@ -156,6 +188,7 @@ class LateLane:
         self._out = []
 
     def _in_time(self, subject: Subject, s: LateSubject, event: PlacedEvent) -> None:
+        self.touched.add(subject)
         in_order = (not s.recent or event.order > s.recent[-1].order) and event.at_us >= s.head.now_us
         s.newest_us = max(s.newest_us, event.at_us)
         newest = s.newest_by_source
@@ -180,6 +213,7 @@ class LateLane:
         """A further copy of a recent event: the fuller one stays, also where it is of a kind that no rule judges."""
         self.counts.duplicates += 1
         if fullness(event) > fullness(s.recent[place]):
+            self.touched.add(subject)
             s.drop(place, place + 1)
             s.insert(event)
             self._judge_again(subject, s, counted=None)
@@ -188,6 +222,7 @@ class LateLane:
         if hash_of(event) in s.ring:
             self.counts.duplicates += 1
             return
+        self.touched.add(subject)
         self.counts.events += 1
         self.counts.late += 1
         if self.on_late is not None:
@@ -344,23 +379,10 @@ class LateLane:
             self.judgement.fire_due(subject, head, blob.head_now_us, again, count=False)
         if blob.pack != self.program.pack:
             self.counts.relearned += self.program.forgotten(s.settled) if s.settled else 0
-            self._settle_under_other_rules(s)
+            settle_as_it_is(s, self.program)
+            self.touched.add(subject)
         self.subjects[subject] = s
         self._plan(subject, s)
-
-    def _settle_under_other_rules(self, s: LateSubject) -> None:
-        folds = s.head.folds
-        for slot in [slot for slot, fold in folds.items() if fold.alert_id not in s.tracked]:
-            del folds[slot]
-        for fold in folds.values():
-            fold.published = s.tracked[fold.alert_id].alert
-            fold.rule_version = msgspec.json.decode(fold.published)["rule"]["version"]
-        s.head.due_us = self.program.next_due(s.head)
-        for event in s.recent:
-            s.remember(event)
-        s.until = s.recent[-1].order if s.recent else s.until
-        s.settled, s.settled_now_us = self.program.encode(s.head), s.head.now_us
-        s.drop(0, len(s.recent))
 
 
 def _at(tracked: Tracked) -> int:

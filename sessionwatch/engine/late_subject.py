@@ -11,7 +11,7 @@ import msgspec
 from models.events import OrderKey, PlacedEvent
 from models.instants import NEVER_US
 from sessionwatch.engine.notices import Tracked
-from sessionwatch.engine.program import SubjectState
+from sessionwatch.engine.program import Program, SubjectState
 from sessionwatch.errors import StateError
 
 RING_MAX: Final = 32
@@ -146,6 +146,22 @@ def restored(blob: SubjectBlob, head: SubjectState) -> LateSubject:
     s.size = sum(s.sizes)
     s.tracked = {tracked.alert_id: tracked for tracked in blob.tracked}
     return s
+
+
+def settle_as_it_is(s: LateSubject, program: Program) -> None:
+    """Settle `s` up to its head under `program`; alerts told before keep the version of the rule that raised them."""
+    folds = s.head.folds
+    for slot in [slot for slot, fold in folds.items() if fold.alert_id not in s.tracked]:
+        del folds[slot]
+    for fold in folds.values():
+        fold.published = s.tracked[fold.alert_id].alert
+        fold.rule_version = msgspec.json.decode(fold.published)["rule"]["version"]
+    s.head.due_us = program.next_due(s.head)
+    for event in s.recent:
+        s.remember(event)
+    s.until = s.recent[-1].order if s.recent else s.until
+    s.settled, s.settled_now_us = program.encode(s.head), s.head.now_us
+    s.drop(0, len(s.recent))
 
 
 def hash_of(event: PlacedEvent) -> int:

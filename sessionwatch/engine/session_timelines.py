@@ -7,6 +7,8 @@ late event changes who that was, the event moves from one user to the other. Beh
 from __future__ import annotations
 
 import bisect
+import heapq
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -31,6 +33,7 @@ class Timeline(msgspec.Struct, array_like=True):
 
     owners: list[tuple[OrderKey, str, str]] = msgspec.field(default_factory=list)
     ownerless: list[PlacedEvent] = msgspec.field(default_factory=list)
+    due_us: int = NEVER_US
 
 
 class TimelinesState(msgspec.Struct, array_like=True):
@@ -46,8 +49,11 @@ class SessionTimelines:
     def __init__(self, sessions_max: int = SESSIONS_MAX) -> None:
         """Remember at most `sessions_max` sessions; beyond it the one longest not seen is forgotten."""
         self.sessions_max = sessions_max
+        self.touched: set[tuple[str, str]] = set()
+        """Sessions that changed, or are gone, since whoever stores them last took this set."""
         self._timelines: dict[tuple[str, str], Timeline] = {}
         self._released: list[PlacedEvent] = []
+        self._due: list[tuple[int, tuple[str, str]]] = []
 
     def place(self, event: PlacedEvent) -> tuple[PlacedEvent, list[Move]]:
         """`event` with its user where one is known, and the events that it gives to another user."""
@@ -56,8 +62,16 @@ class SessionTimelines:
         key = (event.tenant, event.session)
         timeline = self._timelines.pop(key, None) or Timeline()
         self._timelines[key] = timeline
+        self.touched.add(key)
         if len(self._timelines) > self.sessions_max:
-            self._released += self._timelines.pop(next(iter(self._timelines))).ownerless
+            oldest = next(iter(self._timelines))
+            self._released += self._timelines.pop(oldest).ownerless
+            self.touched.add(oldest)
+        placed = self._placed(event, timeline)
+        self._plan(key, timeline)
+        return placed
+
+    def _placed(self, event: PlacedEvent, timeline: Timeline) -> tuple[PlacedEvent, list[Move]]:
         if event.user:
             owner = (event.order, event.user, event.user_label)
             place = bisect.bisect_left(timeline.owners, owner)
@@ -87,19 +101,49 @@ class SessionTimelines:
     def settle(self, watermark_us: int) -> list[PlacedEvent]:
         """The events that nothing can move any more, each as it is now; without a user where nobody was named."""
         released, self._released = self._released, []
-        gone = []
-        for key, timeline in self._timelines.items():
+        while self._due and self._due[0][0] <= watermark_us:
+            due_us, key = heapq.heappop(self._due)
+            timeline = self._timelines.get(key)
+            if timeline is None or timeline.due_us != due_us:
+                continue
+            timeline.due_us = NEVER_US
+            self.touched.add(key)
             passed = bisect.bisect_right(timeline.ownerless, watermark_us, key=lambda one: one.at_us)
             released += timeline.ownerless[:passed]
             del timeline.ownerless[:passed]
             passed = bisect.bisect_right(timeline.owners, watermark_us, key=lambda owner: owner[0][0])
             del timeline.owners[: max(0, passed - 1)]
-            newest_us = timeline.owners[-1][0][0] if timeline.owners else -NEVER_US
-            if not timeline.ownerless and watermark_us - newest_us > SESSION_KEEP_US:
-                gone.append(key)
-        for key in gone:
-            del self._timelines[key]
+            if self._expired(timeline, watermark_us):
+                del self._timelines[key]
+            else:
+                self._plan(key, timeline)
         return released
+
+    def _expired(self, timeline: Timeline, watermark_us: int) -> bool:
+        newest_us = timeline.owners[-1][0][0] if timeline.owners else -NEVER_US
+        return not timeline.ownerless and watermark_us - newest_us > SESSION_KEEP_US
+
+    def _plan(self, key: tuple[str, str], timeline: Timeline) -> None:
+        """Note when the watermark will next have something to do here; an earlier note is good enough."""
+        due_us = timeline.owners[-1][0][0] + SESSION_KEEP_US + 1 if timeline.owners else NEVER_US
+        if len(timeline.owners) > 1:
+            due_us = min(due_us, timeline.owners[1][0][0])
+        if timeline.ownerless:
+            due_us = min(due_us, timeline.ownerless[0].at_us)
+        if due_us < timeline.due_us:
+            timeline.due_us = due_us
+            heapq.heappush(self._due, (due_us, key))
+
+    def timeline(self, key: tuple[str, str]) -> Timeline | None:
+        """The timeline of one session, by (tenant, session), as it is stored."""
+        return self._timelines.get(key)
+
+    def take(self, timelines: Iterable[tuple[tuple[str, str], Timeline]]) -> None:
+        """Go on with stored timelines, the one longest not seen first."""
+        for key, timeline in timelines:
+            self._timelines[key] = timeline
+            timeline.due_us = NEVER_US
+            self._plan(key, timeline)
 
     def snapshot(self) -> TimelinesState:
         """Every session, the one longest not seen first, and what was released since the watermark last moved."""
@@ -107,7 +151,8 @@ class SessionTimelines:
 
     def restore(self, state: TimelinesState) -> None:
         """Go on from a snapshot."""
-        self._timelines = {(tenant, session): timeline for tenant, session, timeline in state.sessions}
+        self._timelines, self._due = {}, []
+        self.take(((tenant, session), timeline) for tenant, session, timeline in state.sessions)
         self._released = state.released
 
 
