@@ -90,18 +90,7 @@ class DeadLetter:
         self.entries += 1
         if self._descriptor < 0:
             return
-        text = (record.written or record.raw).decode("utf-8", "backslashreplace")
-        kept = None if self._redact else text[: self._raw_length_max]
-        entry = Entry(
-            file=file,
-            line=record.line,
-            offset=record.offset,
-            adapter=adapter,
-            reason=fault.reason,
-            detail=_QUOTED.sub("'...'", fault.detail) if self._redact else fault.detail,
-            raw=kept,
-            cut=len(text) if kept is not None and len(kept) < len(text) else 0,
-        )
+        entry = entry_of(file, record, adapter, fault, redact=self._redact, raw_length_max=self._raw_length_max)
         line = msgspec.json.encode(entry) + b"\n"
         try:
             begun = os.lseek(self._descriptor, 0, os.SEEK_END)
@@ -110,3 +99,27 @@ class DeadLetter:
                 raise DeadLetterError(f"{self.path}: the disk is full; {self.entries - 1} entries were written")
         except OSError as error:
             raise DeadLetterError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+
+def entry_of(
+    file: str,
+    record: RawRecord,
+    adapter: str,
+    fault: BadRecordError,
+    *,
+    redact: bool = False,
+    raw_length_max: int = RAW_LENGTH_MAX,
+) -> Entry:
+    """What is kept of a bad record; `redact` leaves out its text, and what the detail quotes."""
+    text = (record.written or record.raw).decode("utf-8", "backslashreplace")
+    kept = None if redact else text[:raw_length_max]
+    return Entry(
+        file=file,
+        line=record.line,
+        offset=record.offset,
+        adapter=adapter,
+        reason=fault.reason,
+        detail=_QUOTED.sub("'...'", fault.detail) if redact else fault.detail,
+        raw=kept,
+        cut=len(text) if kept is not None and len(kept) < len(text) else 0,
+    )

@@ -4,40 +4,28 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 import pydantic
 
 from models.events import SessionEvent
-from sessionwatch.errors import BadRecordError, InputError
+from sessionwatch.errors import InputError
 from streams.accounting import Accounting, Remark, What, what_of
 from streams.adapters import adapters
-from streams.adapters.adapter import Dropped
 from streams.canonical import Canonical
 from streams.deadletter import DeadLetter
+from streams.decoding import CUT_SHORT, Decoding
 from streams.sources.compression import ByteStream
 from streams.sources.containers import DocumentTooLargeError, records_of
 from streams.sources.documents import DOCUMENT_BYTES_MAX
-from streams.sources.records import RECORD_BYTES_MAX, LineBlock, RawRecord
+from streams.sources.records import RECORD_BYTES_MAX, RawRecord
 from streams.survey import Feed, survey
 
-TOO_LARGE: Final = "record_too_large"
 RECORDS_TOGETHER: Final = 400
-
-CUT_SHORT: Final = "cut_short"
-"""The reason for what is left of a record where its file ends too early."""
-_TORN: Final = frozenset({"invalid_json", "wrong_width", "unclosed_quote"})
-"""How what is left of a record shows."""
 
 Progress = Callable[[int, int | None], None]
 """Told, after every block: bytes of files done, and in all (None where standard input is among them)."""
-
-_KIND: Final = attrgetter("kind")
-_ADAPTER_FAULTS: Final = (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError, RecursionError)
-_BLOCK_FAULTS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class ReadSettings(pydantic.BaseModel):
@@ -115,13 +103,12 @@ class _Reader:
     ) -> None:
         self._settings = settings
         self._accounting = accounting
-        self._dead_letter = dead_letter
         self._progress = progress
         self._stop = stop
-        self._canonical = Canonical(settings.tenant, settings.aliases, accounting)
+        canonical = Canonical(settings.tenant, settings.aliases, accounting)
+        self._decoding = Decoding(canonical, settings.record_bytes_max, accounting, dead_letter.add)
         self._bytes_done = 0
         self._bytes_total: int | None = None
-        self._cut = False
 
     def events(self, feeds: Sequence[Feed]) -> Iterator[list[SessionEvent]]:
         sizes = [feed.file.size_bytes for feed in feeds]
@@ -147,8 +134,8 @@ class _Reader:
         gathered: list[SessionEvent] = []
         try:
             for n, block in enumerate(records_of(feed.container, chunks, *limits, feed.table), start=1):
-                self._cut = bool(stream.fault)
-                gathered += self._block(feed, block)
+                self._decoding.cut = bool(stream.fault)
+                gathered += self._decoding.events(feed.file.path, feed.adapter, block)
                 # Single records, out of a document, are given as many at a time as a block of lines holds.
                 if isinstance(block, RawRecord) and n % RECORDS_TOGETHER:
                     continue
@@ -186,88 +173,3 @@ class _Reader:
 
     def _remark(self, feed: Feed, what: What, why: str, records: int) -> None:
         self._accounting.remarks.append(Remark(feed.file.path, what, why, records))
-
-    def _block(self, feed: Feed, block: LineBlock | RawRecord) -> list[SessionEvent]:
-        events: list[SessionEvent] = []
-        if isinstance(block, RawRecord):
-            self._record(feed, block, events)
-            return events
-        try:
-            records = feed.adapter.decode_lines(block.data)
-        except _BLOCK_FAULTS:
-            records = []
-        if len(records) != block.lines or not block.plain:
-            for record in block.records():
-                self._record(feed, record, events)
-        elif feed.adapter.record_type is SessionEvent:
-            return self._native(feed, block, records)
-        else:
-            self._decoded(feed, block, records, events)
-        return events
-
-    def _native(self, feed: Feed, block: LineBlock, events: list[SessionEvent]) -> list[SessionEvent]:
-        """Events that were decoded as they are: all at once, since there is nothing to map."""
-        accounting = self._accounting
-        accounting.records_read += len(events)
-        accounting.formats[feed.name] += len(events)
-        bad = self._canonical.make_all(events, feed.name)
-        for index, fault in reversed(bad):
-            self._bury(feed, next(itertools.islice(block.records(), index, None)), fault)
-            del events[index]
-        accounting.kinds.update(map(_KIND, events))
-        accounting.mapped += len(events)
-        accounting.events_made += len(events)
-        return events
-
-    def _decoded(self, feed: Feed, block: LineBlock, records: list[Any], events: list[SessionEvent]) -> None:
-        accounting = self._accounting
-        accounting.records_read += len(records)
-        accounting.formats[feed.name] += len(records)
-        for index, record in enumerate(records):
-            try:
-                self._adapted(feed, record, events)
-            except BadRecordError as fault:
-                found = next(itertools.islice(block.records(), index, None))
-                self._bury(feed, found, fault)
-
-    def _record(self, feed: Feed, record: RawRecord, events: list[SessionEvent]) -> None:
-        self._accounting.records_read += 1
-        self._accounting.formats[feed.name] += 1
-        if record.fault:
-            limit = f"more than {self._settings.record_bytes_max:,} bytes" if record.fault == TOO_LARGE else ""
-            self._bury(feed, record, BadRecordError(record.fault, record.detail or limit))
-            return
-        try:
-            self._adapted(feed, feed.adapter.decode(record.raw), events)
-        except BadRecordError as fault:
-            self._bury(feed, record, fault)
-
-    def _adapted(self, feed: Feed, record: Any, events: list[SessionEvent]) -> None:
-        """Map one decoded record, whole or not at all.
-
-        Raises:
-            BadRecordError: it cannot be read. Nothing was counted then.
-        """
-        name = feed.name
-        try:
-            made = feed.adapter.adapt(record)
-        except _ADAPTER_FAULTS as error:
-            raise BadRecordError("adapter_fault", type(error).__name__) from error
-        accounting = self._accounting
-        if isinstance(made, Dropped):
-            accounting.dropped[made.reason] += 1
-            return
-        for event in made:
-            self._canonical.make(event, name)
-        for event in made:
-            accounting.kinds[event.kind] += 1
-            events.append(event)
-        accounting.mapped += 1
-        accounting.events_made += len(made)
-
-    def _bury(self, feed: Feed, record: RawRecord, fault: BadRecordError) -> None:
-        if self._cut and fault.reason in _TORN:
-            # What is left of the last line of a file whose packing ends early.
-            fault = BadRecordError(CUT_SHORT, fault.detail)
-        self._accounting.dead_letters[fault.reason] += 1
-        self._dead_letter.add(feed.file.path, record, feed.name, fault)

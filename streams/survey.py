@@ -95,6 +95,24 @@ def survey(
     return feeds
 
 
+def feed_of(
+    path: str, head: bytes, format_name: str, formats: Formats, *, whole: bool, record_bytes_max: int
+) -> Feed | Remark:
+    """What will be read of a source that begins with `head`, and as what; a remark where it is nothing known, or empty.
+
+    `whole`: there is no more of it.
+
+    Raises:
+        AmbiguousFormatError: it fits several formats.
+        UsageError: there is no such format.
+    """
+    known = _Formats(formats, None if format_name == "auto" else adapter(format_name, formats), record_bytes_max)
+    file = InputFile(path, named=True)
+    beginning = beginning_of(head, whole=whole, record_bytes_max=record_bytes_max)
+    feed = known.tabled(file, head, whole=whole) if beginning.is_text else None
+    return feed or known.fed(file, beginning)
+
+
 def _nothing_to_read(remarks: Sequence[Remark], formats: Formats) -> None:
     """Refuse files that hold nothing; those that end too early, or are damaged, are no usage error.
 

@@ -75,21 +75,25 @@ def records_of(
     record_bytes_max: int,
     document_bytes_max: int,
     table: Table | None = None,
+    *,
+    line: int = 1,
+    offset: int = 0,
 ) -> Iterator[LineBlock | RawRecord]:
     """Blocks of lines, or single records, of a file with this container; a record with a fault is for the dead letter.
 
-    `table`: the columns, where the container is a table.
+    `table`: the columns, where the container is a table. `line`, `offset`: where the first chunk begins in its file,
+    which is its start where the container is a document.
 
     Raises:
         DocumentTooLargeError: a document is larger than `document_bytes_max`; nothing of it was given.
     """
     if table is not None:
-        yield from table_records(chunks, table, record_bytes_max)
+        yield from table_records(chunks, table, record_bytes_max, line=line, offset=offset)
         return
     if container == "document":
         yield from document_records(_whole(chunks, document_bytes_max), record_bytes_max)
         return
-    for block in line_blocks(chunks, record_bytes_max):
+    for block in line_blocks(chunks, record_bytes_max, line=line, offset=offset):
         if container == "envelopes" and isinstance(block, LineBlock):
             for record in block.records():
                 yield from _opened(record)

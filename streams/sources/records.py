@@ -58,27 +58,30 @@ class LineBlock(NamedTuple):
             start, line = end + 1, line + 1
 
 
-def line_blocks(chunks: Iterable[bytes], record_bytes_max: int = RECORD_BYTES_MAX) -> Iterator[LineBlock | RawRecord]:
+def line_blocks(
+    chunks: Iterable[bytes], record_bytes_max: int = RECORD_BYTES_MAX, *, line: int = 1, offset: int = 0
+) -> Iterator[LineBlock | RawRecord]:
     """Cut `chunks` at line ends into blocks of about a chunk; a line too long comes as a `RawRecord` with its fault.
 
-    A byte order mark at the very start is left out and counts as three bytes. Memory: one chunk and one record.
+    The first chunk begins with line number `line` at byte `offset` of the file. A byte order mark at a file's very
+    start is left out and counts as three bytes. Memory: one chunk and one record.
     """
-    return _LineCutter(record_bytes_max).cut(chunks)
+    return _LineCutter(record_bytes_max, line, offset).cut(chunks)
 
 
 class _LineCutter:
     """Carries the unfinished last line of a chunk over to the next."""
 
-    def __init__(self, record_bytes_max: int) -> None:
+    def __init__(self, record_bytes_max: int, line: int, offset: int) -> None:
         self._record_bytes_max = record_bytes_max
-        self._line = 1
-        self._offset = 0
+        self._line = line
+        self._offset = offset
         self._carried: list[bytes] = []
         self._carried_bytes = 0
         self._overlong = False
 
     def cut(self, chunks: Iterable[bytes]) -> Iterator[LineBlock | RawRecord]:
-        first = True
+        first = self._offset == 0
         for chunk in chunks:
             data = chunk
             if first and data:

@@ -77,7 +77,7 @@ def beginning_of_table(
 
 
 def table_records(
-    chunks: Iterable[bytes], table: Table, record_bytes_max: int = RECORD_BYTES_MAX
+    chunks: Iterable[bytes], table: Table, record_bytes_max: int = RECORD_BYTES_MAX, *, line: int = 1, offset: int = 0
 ) -> Iterator[RawRecord]:
     r"""Every row of `table` as a JSON object of its columns; a bad row as it stands, with its fault.
 
@@ -85,7 +85,7 @@ def table_records(
     `\n` or `\r\n`; blank lines are no rows. A quote inside a value that does not begin with one is text.
     """
     rows = _Rows(table.delimiter, record_bytes_max)
-    found = rows.of(chunks)
+    found = rows.of(chunks, line, offset)
     for row in itertools.islice(found, int(table.has_header), None):
         yield _made(rows, row, table.columns)
 
@@ -126,11 +126,11 @@ class _Rows:
         part = re.escape(delimiter)
         self._value = re.compile(rf'"([^"]*+(?:""[^"]*+)*+)"(?={part}|\Z)|((?!")[^{part}]*+)')
 
-    def of(self, chunks: Iterable[bytes]) -> Iterator[RawRecord]:
+    def of(self, chunks: Iterable[bytes], line_number: int = 1, offset: int = 0) -> Iterator[RawRecord]:
         """Every row that is not blank, without its line end."""
         held: list[RawRecord] = []
         again: deque[RawRecord] = deque()
-        lines = self._lines(chunks)
+        lines = self._lines(chunks, line_number, offset)
         inside = False
         while True:
             line = again.popleft() if again else next(lines, None)
@@ -178,8 +178,8 @@ class _Rows:
     def _is_too_long(self, held: list[RawRecord]) -> bool:
         return len(held) >= ROW_LINES_MAX or sum(len(line.raw) for line in held) > self._record_bytes_max
 
-    def _lines(self, chunks: Iterable[bytes]) -> Iterator[RawRecord]:
-        for block in line_blocks(chunks, self._record_bytes_max):
+    def _lines(self, chunks: Iterable[bytes], line: int, offset: int) -> Iterator[RawRecord]:
+        for block in line_blocks(chunks, self._record_bytes_max, line=line, offset=offset):
             if isinstance(block, RawRecord):
                 yield block
                 continue
