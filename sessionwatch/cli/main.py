@@ -7,7 +7,20 @@ import sys
 import typer
 
 from sessionwatch import __version__
-from sessionwatch.cli import catalogue, compare, convert, doctor, explain, formats, replay, report, rules, where
+from sessionwatch.cli import (
+    catalogue,
+    compare,
+    convert,
+    doctor,
+    explain,
+    formats,
+    replay,
+    report,
+    rules,
+    state,
+    watch,
+    where,
+)
 from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.terminal import complaints
 from sessionwatch.errors import SessionwatchError
@@ -22,6 +35,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("replay")(replay.replay_command)
+app.command("watch")(watch.watch_command)
+app.add_typer(state.app, name="state")
 app.command("explain")(explain.explain_command)
 app.command("report")(report.report_command)
 app.command("compare")(compare.compare_command)

@@ -128,6 +128,11 @@ class LiveJudge:
         notices += engine.advance(first + len(events), mark)
         return self._judged(notices, first + len(events) + 1)
 
+    def wait_for(self, lateness: Lateness) -> None:
+        """Other bounds from now on: a source was met that is later than those before. What has settled stays."""
+        self.lateness = lateness
+        self.engine.wait_for(lateness)
+
     def fire(self, until_us: int) -> Judged:
         """The stream is caught up and silent: fire what is due by `until_us` by the caller's clock; nothing settles."""
         self._wake(until_us)

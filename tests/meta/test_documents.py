@@ -22,6 +22,8 @@ ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 COMMANDS = (
     "replay",
+    "watch",
+    "state",
     "explain",
     "compare",
     "report",
@@ -72,8 +74,9 @@ def test_shown_commands_and_options_exist(page: Path) -> None:
         if name.startswith("-"):
             continue
         assert name in COMMANDS, " ".join(call)
+        command = (name, *call[2:3]) if name == "state" else (name,)
         for option in (word.split("=")[0] for word in call[2:] if word.startswith("--")):
-            assert re.search(rf"{option}\b", help_of(name)), f"{option} in: {' '.join(call)}"
+            assert re.search(rf"{option}\b", help_of(*command)), f"{option} in: {' '.join(call)}"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

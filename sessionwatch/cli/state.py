@@ -1,0 +1,65 @@
+"""`sessionwatch state`: what a watch keeps, its alerts, and what is known of a person and can be erased."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.terminal import speaker
+from sessionwatch.live.erasure import erase, kept_of
+from sessionwatch.live.state_file import StateFile, reading
+from streams.canonical import user_key
+
+app = typer.Typer(help="What a watch keeps: alerts, dead letters, and what is known of a person.", no_args_is_help=True)
+StateOption = Annotated[Path, typer.Option("--state", help="The state file of a watch.")]
+
+
+@app.command("alerts")
+def alerts_command(
+    *,
+    state: StateOption,
+    late: Annotated[bool, typer.Option("--late", help="Also those raised by events later than their bound.")] = False,
+) -> None:
+    """Write the alerts that stand as JSON Lines, as a replay does: for explain, report and compare."""
+    with reading(state) as file:
+        for alert in file.standing(late=late):
+            sys.stdout.buffer.write(alert + b"\n")
+    sys.stdout.buffer.flush()
+
+
+@app.command("dead-letters")
+def dead_letters_command(*, state: StateOption) -> None:
+    """Write the records that could not be read as JSON Lines, each with its place and reason."""
+    with reading(state) as file:
+        for entry in file.dead_letters():
+            sys.stdout.buffer.write(entry + b"\n")
+    sys.stdout.buffer.flush()
+
+
+@app.command("show")
+def show_command(
+    user: Annotated[str, typer.Argument(help="The user's name, as events have it.")], *, state: StateOption
+) -> None:
+    """Tell what is kept about a person: entries, alerts, events that wait, records that could not be read."""
+    with reading(state) as file:
+        found = kept_of(file, user_key(user))
+    console = speaker()
+    for what, value, size in found:
+        console.print(f"{what:<12} {value:<44} {size:>8,} bytes", markup=False, soft_wrap=True)
+    if not found:
+        console.print(f"nothing is kept about {user}", markup=False, soft_wrap=True)
+
+
+@app.command("forget")
+def forget_command(
+    user: Annotated[str, typer.Argument(help="The user's name, as events have it.")], *, state: StateOption
+) -> None:
+    """Erase what is kept about a person; a keyed hash of the name and an offset stay. The watch must not run."""
+    with StateFile(state, create=False) as file:
+        erased = erase(file, user_key(user))
+    speaker().print(f"{erased:,} entries about {user} were erased", markup=False, soft_wrap=True)
+    raise typer.Exit(Exit.DONE)

@@ -1,0 +1,1 @@
+"""Whole commands, in processes of their own."""

@@ -1,0 +1,1 @@
+"""A watch as people run it: killed, rotated under, posted to, refused."""
