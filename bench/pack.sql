@@ -6,12 +6,13 @@
 CREATE OR REPLACE TABLE events AS
 SELECT id, "at", kind, "user", session, "action", outcome, ip, user_agent, device, coalesce("role", '') AS "role",
        coalesce(interactive, true) AS interactive, coalesce("count", 1) AS objects, coalesce(bytes, 0) AS bytes,
-       place.latitude AS latitude, place.longitude AS longitude, place.country AS country
+       coalesce(target, '') AS target, place.latitude AS latitude, place.longitude AS longitude,
+       place.country AS country, coalesce(place.network_class, '') AS network_class
 FROM read_json('{file}', format = 'newline_delimited', columns = {
     id: 'VARCHAR', "at": 'TIMESTAMP', kind: 'VARCHAR', "user": 'VARCHAR', session: 'VARCHAR', "action": 'VARCHAR',
     outcome: 'VARCHAR', ip: 'VARCHAR', user_agent: 'VARCHAR', device: 'VARCHAR', "role": 'VARCHAR',
-    interactive: 'BOOLEAN', "count": 'BIGINT', bytes: 'BIGINT',
-    place: 'STRUCT(latitude DOUBLE, longitude DOUBLE, country VARCHAR)'
+    interactive: 'BOOLEAN', "count": 'BIGINT', bytes: 'BIGINT', target: 'VARCHAR',
+    place: 'STRUCT(latitude DOUBLE, longitude DOUBLE, country VARCHAR, network_class VARCHAR)'
 });
 
 -- name: impossible_travel
@@ -186,6 +187,231 @@ SELECT "user", "action", min("at") AS first_at, max(n) AS n FROM (
     WHERE kind IN ('activity', 'policy_change', 'credential_change') AND "action" IN (
         'DeleteParameter', 'DeleteParameters', 'DeleteSecret', 'DisableKey', 'ScheduleKeyDeletion', 'delete_secret')
 ) WHERE n >= 15 GROUP BY "user", "action";
+
+-- name: account_shared
+SELECT "user", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "at", count(DISTINCT device) OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind = 'login' AND interactive AND outcome <> 'failure' AND device NOT IN ('', 'shared-workstation')
+      AND network_class NOT IN ('corporate', 'sase', 'private')
+) WHERE n >= 5 GROUP BY ALL;
+
+-- name: account_shared_house
+SELECT "user", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "at", count(DISTINCT device) OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 12 HOUR PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind = 'login' AND interactive AND outcome <> 'failure' AND device <> '' AND network_class IN ('corporate', 'private')
+) WHERE n >= 12 GROUP BY ALL;
+
+-- name: audit_switched_off
+SELECT "user", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "at", count(*) OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 1 HOUR PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind IN ('policy_change', 'activity', 'account_change', 'privilege_change') AND outcome <> 'failure'
+      AND "action" IN ('StopLogging', 'DeleteTrail', 'PutEventSelectors', 'DeleteEventDataStore',
+        'StopEventDataStoreIngestion', 'StopConfigurationRecorder', 'DeleteConfigurationRecorder',
+        'DeleteDeliveryChannel')
+) WHERE n >= 1 GROUP BY ALL;
+
+-- name: brute_force_slow
+SELECT "user", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "at", count(*) OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 12 HOUR PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind = 'login_failed' AND interactive
+) WHERE n >= 50 GROUP BY ALL;
+
+-- name: credential_change_many
+SELECT "user", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "at", count(DISTINCT target) OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 30 MINUTE PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind = 'credential_change' AND outcome <> 'failure' AND target <> ''
+      AND "role" NOT IN ('AssumedRole', 'AWSService')
+) WHERE n >= 10 GROUP BY ALL;
+
+-- name: emergency_access
+SELECT "user", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "at", count(*) OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 12 HOUR PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind = 'emergency_access' AND outcome <> 'failure'
+) WHERE n >= 1 GROUP BY ALL;
+
+-- name: emergency_access_often
+SELECT "user", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "at", count(*) OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 8 HOUR PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind = 'emergency_access' AND outcome <> 'failure'
+) WHERE n >= 6 GROUP BY ALL;
+
+-- name: impersonation
+SELECT "user", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "at", count(DISTINCT target) OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 8 HOUR PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind = 'impersonation' AND outcome <> 'failure' AND target <> ''
+) WHERE n >= 10 GROUP BY ALL;
+
+-- name: lockout_repeated
+SELECT "user", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "at", count(*) OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind = 'lockout'
+) WHERE n >= 5 GROUP BY ALL;
+
+-- name: mass_export_slow
+SELECT "user", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "at", sum(objects) OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 7 DAY PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind = 'export' AND interactive AND outcome <> 'failure' AND "role" NOT IN ('AssumedRole', 'FederatedUser', 'AWSAccount')
+) WHERE n >= 20000 GROUP BY ALL;
+
+-- name: mass_read_secrets_slow
+SELECT "user", "action", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "action", "at", count(*) OVER (
+        PARTITION BY "user", "action" ORDER BY "at" RANGE BETWEEN INTERVAL 6 HOUR PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind IN ('activity', 'export') AND interactive AND "action" IN (
+        'BatchGetSecretValue', 'Decrypt', 'GetParameter', 'GetParameters', 'GetParametersByPath', 'GetPasswordData',
+        'GetSecretValue', 'read_secret')
+) WHERE n >= 60 GROUP BY ALL;
+
+-- name: mfa_fatigue_slow
+SELECT "user", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "at", count(*) OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 6 HOUR PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind IN ('mfa_challenge', 'mfa_result') AND outcome = 'failure'
+) WHERE n >= 15 GROUP BY ALL;
+
+-- name: password_spray_slow
+SELECT ip, min("at") AS first_at, max(n) AS n FROM (
+    SELECT ip, "at", count(DISTINCT "user") OVER (
+        PARTITION BY ip ORDER BY "at" RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind = 'login_failed' AND network_class NOT IN ('corporate', 'sase', 'private')
+) WHERE n >= 30 GROUP BY ALL;
+
+-- name: refused_requests
+SELECT "user", min("at") AS first_at, max(n) AS n FROM (
+    SELECT "user", "at", count(*) OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 10 MINUTE PRECEDING AND CURRENT ROW) AS n
+    FROM events WHERE kind IN ('activity', 'export') AND outcome = 'failure'
+) WHERE n >= 20 GROUP BY ALL;
+
+-- name: lockout_wave
+SELECT time_bucket(INTERVAL 1 HOUR, "at") AS hour, count(DISTINCT "user") AS n
+FROM events WHERE kind = 'lockout' GROUP BY ALL HAVING n >= 15;
+
+-- name: password_spray_wide
+SELECT time_bucket(INTERVAL 30 MINUTE, "at") AS half_hour, count(DISTINCT "user") AS n
+FROM events WHERE kind = 'login_failed' AND interactive AND network_class IN ('hosting', 'tor', 'vpn')
+GROUP BY ALL HAVING n >= 15;
+
+-- name: mass_export_program
+WITH windows AS (
+    SELECT "user", "at", sum(objects) OVER w AS objects, sum(bytes) OVER w AS bytes
+    FROM events
+    WHERE kind = 'export' AND outcome <> 'failure' AND NOT interactive
+      AND "role" NOT IN ('AssumedRole', 'FederatedUser', 'AWSAccount')
+    WINDOW w AS (PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 1 HOUR PRECEDING AND CURRENT ROW)
+), days AS (
+    SELECT "user", date_trunc('day', "at") AS day, max(objects) AS objects, max(bytes) AS bytes
+    FROM windows GROUP BY ALL
+), habits AS (
+    SELECT *, max(objects) OVER w AS top_objects, max(bytes) OVER w AS top_bytes, count(*) OVER w AS days
+    FROM days
+    WINDOW w AS (PARTITION BY "user" ORDER BY day ROWS BETWEEN 30 PRECEDING AND 1 PRECEDING)
+)
+SELECT * FROM habits
+WHERE days >= 5 AND (objects > greatest(1000, 2 * top_objects) OR bytes > greatest(5000000000, 2 * top_bytes));
+
+-- name: dormant_account
+SELECT * FROM (
+    SELECT "user", "at", lag("at") OVER (PARTITION BY "user" ORDER BY "at") AS before_at
+    FROM events WHERE kind = 'login' AND interactive AND outcome <> 'failure'
+) WHERE "at" - before_at >= INTERVAL 60 DAY;
+
+-- name: impersonation_then_export
+SELECT * FROM (
+    SELECT "user", "at", kind, outcome, ip, objects, bytes, network_class, count(*) FILTER (WHERE kind = 'impersonation') OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 2 HOUR PRECEDING AND CURRENT ROW) AS firsts
+    FROM events WHERE (kind = 'impersonation') OR (kind = 'export' AND outcome <> 'failure' AND (objects >= 20 OR bytes >= 100000000))
+) WHERE kind = 'export' AND outcome <> 'failure' AND (objects >= 20 OR bytes >= 100000000) AND firsts >= 1;
+
+-- name: privilege_then_export
+SELECT * FROM (
+    SELECT "user", "at", kind, outcome, ip, objects, bytes, network_class, count(*) FILTER (WHERE kind = 'privilege_change' AND outcome <> 'failure') OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 3 HOUR PRECEDING AND CURRENT ROW) AS firsts
+    FROM events WHERE (kind = 'privilege_change' AND outcome <> 'failure') OR (kind = 'export' AND outcome <> 'failure' AND (objects >= 20 OR bytes >= 100000000))
+) WHERE kind = 'export' AND outcome <> 'failure' AND (objects >= 20 OR bytes >= 100000000) AND firsts >= 1;
+
+-- name: success_after_failures
+SELECT * FROM (
+    SELECT "user", "at", kind, outcome, ip, objects, bytes, network_class, count(*) FILTER (WHERE kind = 'login_failed') OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 30 MINUTE PRECEDING AND CURRENT ROW) AS firsts
+    FROM events WHERE (kind = 'login_failed') OR (kind = 'login' AND outcome <> 'failure')
+) WHERE kind = 'login' AND outcome <> 'failure' AND firsts >= 6;
+
+-- name: credential_stuffing
+SELECT * FROM (
+    SELECT ip, "at", kind, outcome, objects, bytes, network_class, count(DISTINCT "user") FILTER (WHERE kind = 'login_failed') OVER (
+        PARTITION BY ip ORDER BY "at" RANGE BETWEEN INTERVAL 15 MINUTE PRECEDING AND CURRENT ROW) AS firsts
+    FROM events WHERE (kind = 'login_failed') OR (kind = 'login' AND outcome <> 'failure')
+) WHERE kind = 'login' AND outcome <> 'failure' AND firsts >= 10;
+
+-- name: mfa_fatigue_approved
+SELECT * FROM (
+    SELECT "user", "at", kind, outcome, ip, objects, bytes, network_class, count(*) FILTER (WHERE kind IN ('mfa_challenge', 'mfa_result') AND outcome = 'failure') OVER (
+        PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 30 MINUTE PRECEDING AND CURRENT ROW) AS firsts
+    FROM events WHERE (kind IN ('mfa_challenge', 'mfa_result') AND outcome = 'failure') OR (kind = 'mfa_result' AND outcome = 'success')
+) WHERE kind = 'mfa_result' AND outcome = 'success' AND firsts >= 5;
+
+-- name: brute_force_account_change
+SELECT * FROM (
+    SELECT "user", "at", kind, outcome, count(*) FILTER (WHERE kind = 'login_failed') OVER w AS failures,
+           count(*) FILTER (WHERE kind = 'login' AND outcome <> 'failure') OVER w AS logins
+    FROM events WHERE kind IN ('login', 'login_failed', 'credential_change', 'account_change', 'device_enrolled')
+    WINDOW w AS (PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 1 HOUR PRECEDING AND CURRENT ROW)
+) WHERE kind NOT IN ('login', 'login_failed') AND outcome <> 'failure' AND failures >= 4 AND logins >= 1;
+
+-- name: mfa_factor_changed_elsewhere
+WITH changed AS (
+    SELECT "user", "at", ip FROM events
+    WHERE outcome <> 'failure' AND (kind = 'device_enrolled' OR kind = 'credential_change' AND "action" IN (
+        'remove_mfa', 'DeactivateMFADevice', 'DeleteVirtualMFADevice', 'user.mfa.factor.deactivate',
+        'user.mfa.factor.reset_all', 'user.mfa.factor.suspend', 'REMOVE_TOTP', 'REMOVE_CREDENTIAL'))
+), logins AS (
+    SELECT "user", "at", ip, min("at") OVER (PARTITION BY "user", ip) AS ip_since, min("at") OVER (PARTITION BY "user")
+           AS since
+    FROM events WHERE kind = 'login' AND interactive AND outcome <> 'failure'
+)
+SELECT logins.* FROM logins JOIN changed
+  ON logins."user" = changed."user" AND logins."at" BETWEEN changed."at" AND changed."at" + INTERVAL 4 HOUR
+WHERE logins.ip <> changed.ip AND logins."at" - logins.since > INTERVAL 1 DAY
+  AND logins."at" - logins.ip_since <= INTERVAL 1 DAY;
+
+-- name: session_policy
+SELECT * FROM (
+    SELECT "user", session, "at", kind, interactive, min("at") FILTER (WHERE kind IN ('logout', 'revoked')) OVER (
+        PARTITION BY "user", session ORDER BY "at") AS ended_at
+    FROM events WHERE session <> '' AND (kind IN ('logout', 'revoked') OR interactive AND kind IN (
+        'login', 'activity', 'refresh', 'export', 'credential_change', 'privilege_change', 'account_change'))
+) WHERE kind NOT IN ('login', 'logout', 'revoked') AND "at" - ended_at > INTERVAL 10 MINUTE;
+
+-- name: unusual_hours
+-- An hour of the day met for the first time by somebody known for four weeks.
+WITH hours AS (
+    SELECT "user", extract('hour' FROM "at") AS hour, min("at") AS first_at
+    FROM events WHERE kind IN ('login', 'activity', 'export') AND interactive AND outcome <> 'failure' GROUP BY ALL
+), known AS (SELECT *, min(first_at) OVER (PARTITION BY "user") AS since, count(*) OVER (PARTITION BY "user") AS met
+    FROM hours)
+SELECT * FROM known WHERE first_at - since > INTERVAL 28 DAY AND met <= 14;
+
+-- name: unusual_hours_inside
+WITH hours AS (
+    SELECT "user", extract('hour' FROM "at") AS hour, min("at") AS first_at
+    FROM events
+    WHERE kind IN ('login', 'activity', 'export') AND interactive AND outcome <> 'failure'
+      AND network_class IN ('corporate', 'private')
+    GROUP BY ALL
+), known AS (SELECT *, min(first_at) OVER (PARTITION BY "user") AS since, count(*) OVER (PARTITION BY "user") AS met
+    FROM hours)
+SELECT * FROM known WHERE first_at - since > INTERVAL 14 DAY AND met <= 14;
 
 -- name: travel_load
 -- The travel query alone, with the columns that it needs.

@@ -1,6 +1,6 @@
 """One measured step of the replay benchmark, in a process of its own: prints what it took as one JSON object.
 
-python -m bench.step decode|pack|sql|travel|memory FILE [--workers N] [--threads N] [--rules DIR]
+python -m bench.step decode|pack|sql|travel|memory|state FILE [--workers N] [--threads N] [--rules DIR]
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,9 +24,12 @@ import msgspec
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from models.events import SessionEvent  # noqa: E402 - a script finds the packages once the path is set
+from bench.stream import lines  # noqa: E402 - a script finds the packages once the path is set
+from models.events import SessionEvent  # noqa: E402 - as above
 from sessionwatch.cli.replay import Request, run  # noqa: E402 - as above
+from sessionwatch.engine.in_order import Engine  # noqa: E402 - as above
 from sessionwatch.engine.plan import EnginePlan  # noqa: E402 - as above
+from sessionwatch.ruleset.compiled import Ruleset  # noqa: E402 - as above
 from streams.reading import ReadSettings, read_blocks  # noqa: E402 - as above
 from streams.replay import Window, replay  # noqa: E402 - as above
 
@@ -151,17 +154,40 @@ def memory(asked: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def state(asked: argparse.Namespace) -> dict[str, Any]:
+    """Encoded state after a long stream that is never written down, of one user in `sample`; others are not judged."""
+    ruleset = EnginePlan((asked.rules,)).ruleset()
+    users = Ruleset(tuple(rule for rule in ruleset.rules if rule.by == "user"), ruleset.version)
+    engine = Engine(users, EnginePlan((asked.rules,)).locator())
+    decode_one = msgspec.json.Decoder(SessionEvent).decode
+    chosen = (
+        decode_one(line)
+        for line in lines(asked.events, asked.seed)
+        if int(line.split('"user":"', 1)[1].partition("@")[0][-6:]) % asked.sample == 0
+    )
+    replay(_in_order(chosen), engine, Window())
+    (lane,) = engine.lanes
+    encoded = [len(lane.program.encode(one)) for one in lane.subjects.values()]
+    return {
+        "state_events": asked.events,
+        "state_users": len(encoded),
+        "state_bytes_per_user": round(sum(encoded) / max(1, len(encoded)), 1),
+        "state_bytes_max": max(encoded, default=0),
+    }
+
+
 def _nearly_sorted(file: Path) -> Iterator[SessionEvent]:
+    return _in_order(event for block in read_blocks([file]) for event in block)
+
+
+def _in_order(events: Iterable[SessionEvent]) -> Iterator[SessionEvent]:
     """The events in order of time, holding back no more than the stream is late, so that memory is the engine's."""
     held: list[tuple[float, int, SessionEvent]] = []
-    number = 0
-    for block in read_blocks([file]):
-        for event in block:
-            number += 1
-            at_s = event.at.timestamp()
-            heapq.heappush(held, (at_s, number, event))
-            while held[0][0] <= at_s - LATE_MAX_S:
-                yield heapq.heappop(held)[2]
+    for number, event in enumerate(events):
+        at_s = event.at.timestamp()
+        heapq.heappush(held, (at_s, number, event))
+        while held[0][0] <= at_s - LATE_MAX_S:
+            yield heapq.heappop(held)[2]
     while held:
         yield heapq.heappop(held)[2]
 
@@ -177,6 +203,7 @@ STEPS: Final[dict[str, Callable[[argparse.Namespace], dict[str, Any]]]] = {
     "sql": sql,
     "travel": travel,
     "memory": memory,
+    "state": state,
 }
 
 
@@ -184,7 +211,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one step and print what it took; processor time includes that of child processes."""
     parser = argparse.ArgumentParser(description="One measured step.")
     parser.add_argument("step", choices=STEPS)
-    parser.add_argument("file", type=Path)
+    parser.add_argument("file", type=Path, nargs="?")
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sample", type=int, default=20)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rules", type=Path, default=ROOT / "rules")
