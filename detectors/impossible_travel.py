@@ -82,6 +82,11 @@ class TravelParams(DetectorParams):
     )
     same_asn: Effect = Field("lower", description="Effect of one autonomous system at both ends: carriers route far.")
     same_device: Effect = Field("lower", description="Effect of one device id at both ends.")
+    mobile_in_country: Effect = Field(
+        "ignore",
+        description="Effect of a mobile network at one end and one country at both: a carrier lets telephones out"
+        " anywhere in its country.",
+    )
     nothing_unfamiliar: Effect = Field(
         "lower", description="Effect of place, network and device of both ends being known for `familiar_after`."
     )
@@ -335,6 +340,8 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
             found["same_asn"] = params.same_asn
         if one.ref.device and one.ref.device == other.ref.device:
             found["same_device"] = params.same_device
+        if one.country and one.country == other.country and "mobile" in {one.network_class, other.network_class}:
+            found["mobile_in_country"] = params.mobile_in_country
         for name in sorted({one.network_class, other.network_class} - {""}):
             found[f"{name}_network"] = params.network_classes.get(name, "normal")
         if all(state.profile.knows(end, end.ref.at_us - self._familiar_after_us) for end in (one, other)):

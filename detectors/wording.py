@@ -33,6 +33,7 @@ _CIRCUMSTANCES: Final[Mapping[str, str]] = {
     "same_address": "same address at both ends",
     "same_asn": "same network operator at both ends",
     "same_device": "same device at both ends",
+    "mobile_in_country": "a mobile network within one country",
     "nothing_unfamiliar": "place, network and device of both ends are the person's own",
 }
 _CLASSES: Final[Mapping[str, str]] = {

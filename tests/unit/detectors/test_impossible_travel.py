@@ -184,6 +184,17 @@ def test_between_two_familiar_ways_of_working_the_effect_is_a_parameter() -> Non
     assert isinstance(last(stranger, nothing_unfamiliar="ignore"), Finding)
 
 
+def test_a_telephone_may_come_out_anywhere_in_its_country_and_nowhere_else() -> None:
+    """A carrier's exit says which country it is; an exit abroad is judged like any other, one step less severe."""
+    palermo = Place(latitude=38.12, longitude=13.36, radius_km=60, country="IT", city="Palermo", network_class="mobile")
+    phone = {"ip": "203.0.113.9", "session": "s-phone", "device": "phone"}
+    events = [login(0, **MILAN), login(5 * MINUTE_US, **phone, place=palermo)]
+    assert last(events) is None
+    assert isinstance(last(events, mobile_in_country="normal"), Finding)
+    abroad = msgspec.structs.replace(palermo, country="TN")
+    assert isinstance(last([events[0], login(5 * MINUTE_US, **phone, place=abroad)]), Finding)
+
+
 def test_a_class_may_be_judged_and_yet_be_no_anchor() -> None:
     """A VPN's exit far away is told; the honest sign-in after it is not measured from it."""
     tokyo = {**TOKYO, "place": msgspec.structs.replace(CITIES["Tokyo"], network_class="vpn")}
