@@ -18,6 +18,7 @@ from sessionwatch.cli import (
     report,
     rules,
     state,
+    topics,
     watch,
     where,
 )
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command("replay")(replay.replay_command)
 app.command("watch")(watch.watch_command)
 app.add_typer(state.app, name="state")
+app.command("topics")(topics.topics_command)
 app.command("explain")(explain.explain_command)
 app.command("report")(report.report_command)
 app.command("compare")(compare.compare_command)

@@ -11,9 +11,8 @@ import aiokafka
 
 from sessionwatch.errors import KafkaError
 from streams.kafka.batches import Output
+from streams.kafka.settings import WRITE_BYTES_MAX
 
-WRITE_BYTES_MAX: Final = 1 << 20
-"""Bytes of one record batch that is written; one entry of state with its key must fit it."""
 STOP_MAX_S: Final = 10.0
 """Seconds that a client may take to stop; afterwards it is left behind."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+WRITE_BYTES_MAX: Final = 1 << 20
+"""Bytes of one record batch that is written; one entry of state with its key must fit it."""
 FETCH_RECORDS_MAX: Final = 5_000
 """Records of one fetch over all partitions of a process, and so of one batch."""
 FETCH_BYTES_MAX: Final = 32 << 20

@@ -24,6 +24,7 @@ COMMANDS = (
     "replay",
     "watch",
     "state",
+    "topics",
     "explain",
     "compare",
     "report",

@@ -1,0 +1,46 @@
+"""`sessionwatch topics`: makes the topics of the live path, and checks that they are as they must be."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from sessionwatch.cli.exits import Exit
+from sessionwatch.errors import KafkaError
+from streams.kafka.connection import connection
+from streams.kafka.topics import PARTITIONS_MAX, admin, create, faults, find, layouts
+
+
+class Action(StrEnum):
+    """What to do."""
+
+    CREATE = "create"
+    CHECK = "check"
+
+
+def topics_command(
+    action: Annotated[Action, typer.Argument(help="create makes what is missing and then checks; check only looks.")],
+    *,
+    prefix: Annotated[str, typer.Option(help="What the names of all topics begin with.")] = "sessionwatch",
+    partitions: Annotated[
+        int | None,
+        typer.Option(min=1, max=PARTITIONS_MAX, help="Of events, state and notices; create makes 12 unless told."),
+    ] = None,
+    replicas: Annotated[int, typer.Option(min=1, max=9, help="Copies of each topic that create makes.")] = 3,
+) -> None:
+    """Make or check the topics of the live path. Servers and credentials come from the environment (docs/kafka.md)."""
+    broker = connection(os.environ)
+    wanted = layouts(prefix, partitions)
+    with admin(broker) as client:
+        made = create(client, wanted, replicas) if action is Action.CREATE else []
+        found = find(client, [layout.name for layout in wanted])
+    for layout in wanted:
+        if layout.name in found:
+            count = found[layout.name].partitions
+            typer.echo(f"{layout.name}: {count} partition{'s' * (count != 1)}{', made' * (layout.name in made)}")
+    if wrong := faults(wanted, found):
+        raise KafkaError("\n".join(wrong))
+    raise typer.Exit(Exit.DONE)
