@@ -219,12 +219,16 @@ class _Decision:
         loud[group[self._forced[order]]] = True
         silent: list[tuple[CompiledRule, Mask, dict[str, Ints], Ints]] = []
         wanted = np.zeros(len(order), np.bool_)
+        shape = self._columns["shape"][order]
         for index in indices:
             rule = self._rules[index]
-            selected = self._answers(index)[order]
+            if not self._table[index].any():
+                self.tallies[rule.id] = Tally()
+                continue
+            selected = self._table[index][shape]
             wanted |= selected
-            heard = self._answers(len(self._rules) + index)[order]
-            rows = np.flatnonzero((selected | heard) & named)
+            looked_at = self._table[index] | self._table[len(self._rules) + index]
+            rows = np.flatnonzero(looked_at[shape] & named)
             bounds = self._bounds(rule, rows, group, selected, order)
             if bounds is None:
                 loud[group[rows]] = True
