@@ -137,3 +137,15 @@ def test_a_run_is_read_a_block_at_a_time(tmp_path) -> None:
         cut = tmp_path / "cut"
         cut.write_bytes(whole[: 4 + first])
         assert len(list(read_run(cut))) == BLOCK_EVENTS
+
+
+@pytest.mark.parametrize("in_memory_max", [7, 100, 2_501])
+def test_some_come_in_order_by_their_place_in_what_was_added(in_memory_max: int, tmp_path: Path) -> None:
+    """What a mark stands for does not depend on what went to disk meanwhile."""
+    events = disorder(2_500)
+    marks = [int(one.id[1:]) % 3 == 0 for one in events]
+    with EventSorter(in_memory_max=in_memory_max, directory=tmp_path) as sorter:
+        for start in range(0, len(events), 40):
+            sorter.add(events[start : start + 40])
+        found = [one.id for one in sorter.only(marks)]
+    assert found == [f"e{n}" for n in range(0, 2_500, 3)]
