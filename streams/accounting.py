@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-What = Literal["skipped", "cut_short", "damaged", "empty", "misread"]
+What = Literal["skipped", "cut_short", "damaged", "empty", "misread", "begins_late", "frozen"]
 """What is wrong with a whole file; see `Remark`."""
 
 
@@ -16,7 +16,8 @@ class Remark:
 
     skipped: foreign, unreadable or too large, nothing of it was read. cut_short, damaged: it ends too early, or cannot
     be unpacked further; `records` were read until then. empty: no records stand in it. misread: it was
-    read as the format that the user told, and no record fits that.
+    read as the format that the user told, and no record fits that. begins_late: what it held before is deleted. frozen:
+    it grows, and was read until where it ended at the start.
     """
 
     file: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,7 +36,9 @@ from streams.adapters import adapters
 from streams.canonical import user_key
 from streams.collector import held_back
 from streams.deadletter import DeadLetter
-from streams.reading import ReadSettings, read_blocks
+from streams.kafka.connection import connection
+from streams.kafka.history import SCHEME, is_topic, topic_blocks
+from streams.reading import Progress, ReadSettings, read_blocks
 from streams.replay import Window
 from streams.sinks.alert_file import write_alerts
 from streams.sorting import EventSorter
@@ -98,7 +101,8 @@ class Request:
 
 def replay_command(  # noqa: PLR0913  # as many as the command has options
     paths: Annotated[
-        list[str], typer.Argument(help="Files, folders or globs; - is standard input.", metavar="PATH...")
+        list[str],
+        typer.Argument(help="Files, folders or globs; - is standard input; or kafka://TOPIC.", metavar="PATH..."),
     ],
     *,
     log_format: Annotated[str, typer.Option("--format", help="A format's name; auto looks at the records.")] = "auto",
@@ -215,15 +219,27 @@ def _read(
         advance(done - told, total)
         told = done
 
-    blocks = read_blocks(
-        request.paths, request.settings, accounting, dead_letter, progress=progress, stop=pressed.asked()
-    )
+    blocks = _blocks(request, accounting, dead_letter, progress, pressed.asked())
     with contextlib.suppress(KeyboardInterrupt):
         for block in blocks:
             gathering.seen.add(block)
             gathering.events.add(block)
             if gathering.quiet is not None:
                 gathering.quiet.add(block)
+
+
+def _blocks(
+    request: Request, accounting: Accounting, dead_letter: DeadLetter, progress: Progress, stop: Callable[[], bool]
+) -> Iterator[list[SessionEvent]]:
+    """The events of files, or of the one topic that is named instead."""
+    paths, settings = request.paths, request.settings
+    if not any(map(is_topic, paths)):
+        return read_blocks(paths, settings, accounting, dead_letter, progress=progress, stop=stop)
+    if len(paths) > 1:
+        raise UsageError(f"a topic is replayed alone; give one {SCHEME}TOPIC and no other PATH")
+    since = request.window.begin if request.window.cold else None
+    broker = connection(os.environ)
+    return topic_blocks(paths[0], broker, settings, accounting, dead_letter, since=since, progress=progress, stop=stop)
 
 
 def _judge(request: Request, engine: Engine, gathering: Gathering, pressed: Interrupts, drawn: Bars) -> Judged:
