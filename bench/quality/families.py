@@ -23,7 +23,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "mass_read_secrets": ("mass_read_secrets", "mass_read_secrets_slow"),
     "mass_delete_secrets": ("mass_delete_secrets",),
     "privilege_then_export": ("privilege_then_export",),
-    "factor_changed": ("mfa_factor_changed_elsewhere", "new_device_mfa"),
+    "factor_changed": ("mfa_factor_changed_elsewhere", "mfa_removed_then_login", "new_device_mfa"),
     "audit_off": ("audit_switched_off",),
     "unusual_hours": ("unusual_hours", "unusual_hours_inside"),
     "dormant_account": ("dormant_account",),
