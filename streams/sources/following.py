@@ -61,7 +61,11 @@ class Following:
         self._rotated: list[_Open] = []
         self._refused: dict[str, str] = {}
         self._begun = False
-        self._expand(first=True)
+        try:
+            self._expand(first=True)
+        except InputError:
+            self.close()
+            raise
         self._find_renamed()
 
     @property

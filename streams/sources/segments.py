@@ -91,7 +91,7 @@ def segments(handle: BinaryIO, at: Position, record_bytes_max: int, *, final: bo
             if wanted <= record_bytes_max:
                 wanted *= 2
                 continue
-            found = _overlong(handle, at, size, final=final)
+            found = _overlong(handle, at, final=final)
             if found is None:
                 return
             at = found.position
@@ -133,23 +133,18 @@ def _open_row(blocks: list[Block], end: int, line: int, record_bytes_max: int) -
     return None
 
 
-def _overlong(handle: BinaryIO, at: Position, size: int, *, final: bool) -> Segment | None:
+def _overlong(handle: BinaryIO, at: Position, *, final: bool) -> Segment | None:
     """A line that is too long, as a bad record; None where its end is yet to come."""
     handle.seek(at.offset)
-    kept = handle.read(RAW_KEPT_BYTES)
-    end = at.offset + len(kept)
-    while end < size:
-        more = handle.read(SEGMENT_BYTES)
-        found = more.find(b"\n")
-        if found >= 0:
-            end += found + 1
-            break
-        end += len(more)
+    kept, end, more = b"", at.offset, b""
+    while not more.endswith(b"\n"):
+        more = handle.readline(SEGMENT_BYTES)
         if not more:
             break
-    else:
-        if not final:
-            return None
+        kept += more[: RAW_KEPT_BYTES - len(kept)]
+        end += len(more)
+    if not more.endswith(b"\n") and not final:
+        return None
     record = RawRecord(kept, at.line, at.offset, "record_too_large")
     return Segment([record], msgspec.structs.replace(at, offset=end, line=at.line + 1))
 
