@@ -26,7 +26,6 @@ from sessionwatch.live.watch import Watch, run, written_until
 from sessionwatch.ruleset.loading import bundled_rules
 from streams.sinks.notice_file import NoticeFile
 from streams.sources.following import Following
-from streams.sources.intake import Intake
 from streams.sources.paths import STDIN
 from streams.sources.pipe import Pipe
 from streams.sources.records import RECORD_BYTES_MAX
@@ -107,6 +106,8 @@ def _watch(  # what the command was given, checked
             following = Following(paths, settings.format, records.formats, positions, _tell, RECORD_BYTES_MAX)
             stack.callback(following.close)
         if listen is not None:
+            from streams.sources.intake import Intake
+
             intake = Intake(listen, token, wake)
         sink = None if notices is None else NoticeFile(notices, written_until(file, notices))
         if sink is not None:

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -21,12 +21,16 @@ from sessionwatch.live.state_file import StateFile, Step
 from sessionwatch.ruleset.compiled import Ruleset
 from streams.sinks.notice_file import NoticeFile, Written
 from streams.sources.following import Following
-from streams.sources.intake import BODY_BYTES_MAX, Intake, Posted
 from streams.sources.pipe import Pipe
 from streams.sources.segments import Position
 
+if TYPE_CHECKING:  # the server is for those who listen, and takes a third of a second to import
+    from streams.sources.intake import Intake, Posted
+
 STEP_EVENTS: Final = 2_000
 """About how many events one transaction takes in."""
+POSTED_BYTES: Final = 8 * 1024 * 1024
+"""About how many bytes of POSTs one transaction takes in."""
 POLL_S: Final = 0.5
 """Between two looks at files that stand still."""
 QUIET_S: Final = 1.0
@@ -99,7 +103,7 @@ class Watch:
 
     def read_posts(self, intake: Intake) -> bool:
         """The POSTs that wait, in one step, each answered once it is on the disk; False where none waits."""
-        posts = intake.take(BODY_BYTES_MAX)
+        posts = intake.take(POSTED_BYTES)
         if not posts:
             return False
         step, events = Step(), list[SessionEvent]()

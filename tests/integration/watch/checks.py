@@ -14,7 +14,7 @@ import msgspec
 
 from sessionwatch.live.judging import StreamState
 from sessionwatch.live.records import Sums
-from tests.replay.command import sessionwatch
+from sessionwatch.live.state_file import reading
 
 BOUND_S = 110
 """Within the two minutes that native events may be late."""
@@ -41,19 +41,10 @@ def late(lines: list[bytes], seed: int) -> list[bytes]:
     return [line for _, line in sorted(arriving, key=lambda one: one[0])]
 
 
-def replayed(folder: Path, *paths: Path) -> bytes:
-    """The alerts of a replay of the same files, as bytes."""
-    alerts = folder / "replayed.jsonl"
-    done = sessionwatch("replay", *paths, "--alerts", alerts, "--json")
-    assert done.code in {0, 3}, done.err
-    return alerts.read_bytes()
-
-
 def watched(state: Path) -> bytes:
-    """The alerts that stand in a state file."""
-    done = sessionwatch("state", "alerts", "--state", state)
-    assert done.code == 0, done.err
-    return done.out.encode()
+    """The alerts that stand in a state file, as `sessionwatch state alerts` writes them."""
+    with reading(state) as file:
+        return b"".join(alert + b"\n" for alert in file.standing(late=False))
 
 
 def told(notices: Path) -> dict[str, bytes]:

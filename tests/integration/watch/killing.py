@@ -64,14 +64,14 @@ def torn(sink: NoticeFile, lines: list[bytes]) -> None:
     die()
 
 
-def run(folder: Path, *words: str) -> int:
+def run(folder: Path, *words: str, name: str = "watch") -> int:
     """Watch in a process of its own; its exit code, or minus the signal that ended it."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     code = 1
     try:
-        state, notices = folder / "watch.db", folder / "notices.jsonl"
+        state, notices = folder / f"{name}.db", folder / f"{'' if name == 'watch' else name}notices.jsonl"
         with (folder / "stderr.txt").open("ab") as told:
             os.dup2(told.fileno(), 2)
         app(["watch", str(folder / "log.jsonl"), f"--state={state}", f"--notices={notices}", *words])
@@ -108,7 +108,8 @@ def main(folder: Path, kills: int, seed: int) -> None:
         watch.Watch.tick, NoticeFile.append = plain[0], plain[1]  # type: ignore[method-assign]  # as they were
         for (one, method), original in plain[2].items():
             setattr(one, method, original)
-    assert run(folder, "--format=native", "--once") == 3, (folder / "stderr.txt").read_text()
+    for name in ("watch", "whole"):
+        assert run(folder, "--format=native", "--once", name=name) == 3, (folder / "stderr.txt").read_text()
 
 
 if __name__ == "__main__":
