@@ -53,7 +53,7 @@ class Intake:
         self._wake = wake
         self._waiting: deque[Posted] = deque()
         self._waiting_bytes = 0
-        self._loop = asyncio.new_event_loop()
+        self._lock = threading.Lock()
         self._stopped = threading.Event()
         self.closing = False
         self.ready = False
@@ -67,6 +67,7 @@ class Intake:
 
     def start(self) -> None:
         """Begin to answer."""
+        self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._run, daemon=True, name="intake").start()
 
     def take(self, bytes_max: int) -> list[Posted]:
@@ -77,7 +78,8 @@ class Intake:
             posted = self._waiting.popleft()
             size += len(posted.body)
             taken.append(posted)
-        self._waiting_bytes -= size
+        with self._lock:
+            self._waiting_bytes -= size
         return taken
 
     def close(self) -> None:
@@ -100,6 +102,7 @@ class Intake:
         self._loop.run_until_complete(web.SockSite(runner, self._socket).start())
         self._loop.run_forever()
         self._loop.run_until_complete(runner.cleanup())
+        self._loop.close()
         self._stopped.set()
 
     async def _post(self, request: web.Request) -> web.Response:
@@ -148,7 +151,8 @@ class Intake:
         def answer(status: int, told: Mapping[str, Any]) -> None:
             self._loop.call_soon_threadsafe(settle, (status, told))
 
-        self._waiting_bytes += len(body)
+        with self._lock:
+            self._waiting_bytes += len(body)
         self._waiting.append(Posted(body, log_format, key, answer))
         self._wake.set()
         return await answered
