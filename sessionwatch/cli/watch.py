@@ -24,6 +24,7 @@ from sessionwatch.live.records import Records, WatchSettings
 from sessionwatch.live.state_file import StateFile
 from sessionwatch.live.watch import Watch, run, written_until
 from sessionwatch.ruleset.loading import bundled_rules
+from streams.collector import held_back
 from streams.sinks.notice_file import NoticeFile
 from streams.sources.following import Following
 from streams.sources.paths import STDIN
@@ -97,7 +98,7 @@ def _watch(  # what the command was given, checked
 ) -> Exit:
     ruleset = plan.ruleset()
     locator = plan.locator(attributes_read(ruleset))
-    with ExitStack() as stack, _stopping() as (wake, stopped):
+    with held_back(), ExitStack() as stack, _stopping() as (wake, stopped):
         file = stack.enter_context(StateFile(state, pages_max=_pages_max()))
         records = Records(settings, file.meta("sums"))
         following = pipe = intake = None
@@ -116,7 +117,7 @@ def _watch(  # what the command was given, checked
         if paths == [STDIN]:
             pipe = Pipe(settings.format, records.formats, RECORD_BYTES_MAX, wake)
         if intake is not None:
-            intake.metrics = watch.metrics
+            intake.metrics, intake.moves = watch.metrics, watch.moves
             intake.start()
             _tell(f"listening port={intake.port}")
         _tell(f"ready state={state} rules={len(ruleset.rules)} {watch.line()}")
@@ -130,7 +131,8 @@ def _watch(  # what the command was given, checked
         _tell(f"stopped {watch.line()}")
         if stopped.is_set() and once:
             return Exit.INTERRUPTED
-        return Exit.DEAD_LETTERS if once and records.accounting.dead_letter else Exit.DONE
+        ended = once or (pipe is not None and pipe.ended)
+        return Exit.DEAD_LETTERS if ended and records.accounting.dead_letter else Exit.DONE
 
 
 @contextmanager

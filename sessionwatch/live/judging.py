@@ -87,6 +87,8 @@ class LiveJudge:
         self.loaded_max = loaded_max
         self._kinds = tuple(kinds)
         self._late: list[PlacedEvent] = []
+        self._orphans: list[Entry] = []
+        """Open buckets of rules that are gone: dropped with the next batch."""
         self.roll_back()
 
     def roll_back(self) -> None:
@@ -111,6 +113,8 @@ class LiveJudge:
         buckets = [e for e in self.store.entries("bucket") if e.blob is not None]
         snapshot.open = [_decoded(e, tuple[str, str, int, bytes, list[bytes]]) for e in buckets]
         engine.buckets.restore(snapshot)
+        loaded = {rule.id for rule in engine.buckets.program.rules}
+        self._orphans = [e._replace(blob=None) for e in buckets if e.value.partition("|")[0] not in loaded]
 
     def judge(
         self, events: Sequence[SessionEvent], *, offset: int | None = None, watermark_us: int | None = None
@@ -164,7 +168,8 @@ class LiveJudge:
             lane.program.by: tally_of(lane.counts) for lane in engine.lanes
         }
         changed = [entry for lane in engine.lanes for entry in self._subjects(lane)]
-        changed += [*self._owners(), *self._buckets()]
+        changed += [*self._owners(), *self._buckets(), *self._orphans]
+        self._orphans = []
         changed.append(Entry("stream", *STREAM_KEY, msgspec.msgpack.encode(self.stream), seen=offset))
         return Judged(notices, changed, late)
 

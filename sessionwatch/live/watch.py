@@ -19,6 +19,7 @@ from sessionwatch.live.metrics import Measured, metrics_text
 from sessionwatch.live.records import Records
 from sessionwatch.live.state_file import StateFile, Step
 from sessionwatch.ruleset.compiled import Ruleset
+from streams.collector import Young
 from streams.sinks.notice_file import NoticeFile, Written
 from streams.sources.following import Following
 from streams.sources.pipe import Pipe
@@ -31,6 +32,8 @@ STEP_EVENTS: Final = 2_000
 """About how many events one transaction takes in."""
 POSTED_BYTES: Final = 8 * 1024 * 1024
 """About how many bytes of POSTs one transaction takes in."""
+STALLED_S: Final = 60.0
+"""Without a step or a look for so long, a watch says that it is not ready."""
 POLL_S: Final = 0.5
 """Between two looks at files that stand still."""
 QUIET_S: Final = 1.0
@@ -57,7 +60,8 @@ class Watch:
         self.measured = Measured()
         self._notices = notices
         self._written_until = 0
-        self._quiet_since = time.monotonic()
+        self._quiet_since = self._moved_at = time.monotonic()
+        self._collect_young = Young()
         if notices is not None:
             self._commit(Step())
             self._deliver()
@@ -149,6 +153,14 @@ class Watch:
         """Keep what was delivered."""
         self._commit(Step())
 
+    def looked(self) -> None:
+        """Note that the watch is at work."""
+        self._moved_at = time.monotonic()
+
+    def moves(self) -> bool:
+        """Whether it was at work of late."""
+        return time.monotonic() - self._moved_at < STALLED_S
+
     def metrics(self) -> str:
         """The text of /metrics."""
         return metrics_text(self.judge, self.records.accounting, self.measured)
@@ -190,6 +202,7 @@ class Watch:
         self.measured.steps += 1
         self.measured.step_seconds += time.perf_counter() - begun
         self._quiet_since = time.monotonic()
+        self._collect_young()
 
     def _commit(self, step: Step) -> None:
         step.dead_letters = self.records.dead_letters()
@@ -198,6 +211,7 @@ class Watch:
         if self._notices is not None:
             step.meta[f"written:{self._notices.path}"] = msgspec.msgpack.encode(self._notices.written)
         self.state.commit(step, notices=self._notices is not None)
+        self.looked()
         if step.judged is not None:
             self._count(step.judged)
 
@@ -245,6 +259,7 @@ def run(
     told = ""
     while not stop():
         wake.clear()
+        watch.looked()
         moved = False
         if following is not None:
             moved |= watch.read_files(following, final=False, stop=stop)

@@ -40,7 +40,7 @@ class Posted:
 class Intake:
     """A server on `address` (`HOST:PORT`; port 0 takes a free one) in a thread of its own.
 
-    Bodies wait in `take` order; `metrics` and `ready` are what it says of whoever judges them.
+    Bodies wait in `take` order; `metrics`, `ready` and `moves` are what it says of whoever judges them.
 
     Raises:
         UsageError: the address is none, or cannot be had.
@@ -58,6 +58,7 @@ class Intake:
         self.closing = False
         self.ready = False
         self.metrics: Callable[[], str] = str
+        self.moves: Callable[[], bool] = lambda: True
         self.refused = 0
 
     @property
@@ -161,7 +162,10 @@ class Intake:
         return web.Response(text="alive\n")
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        return web.Response(text="ready\n") if self.ready else web.Response(text="not ready\n", status=UNAVAILABLE)
+        if self.ready and self.moves():
+            return web.Response(text="ready\n")
+        why = "stalled: look at standard error and the disk" if self.ready else "not ready"
+        return web.Response(text=f"{why}\n", status=UNAVAILABLE)
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(text=self.metrics(), content_type="text/plain", charset="utf-8")

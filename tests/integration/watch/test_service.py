@@ -77,7 +77,7 @@ def test_a_pipe_is_judged_to_its_end(example_day: Path, day_alerts: bytes, tmp_p
     lines = day(example_day)
     with running("-", "--state", tmp_path / "watch.db", "--notices", "-", stdin=subprocess.PIPE) as watch:
         out, _ = watch.process.communicate(b"".join(lines))
-        assert watch.process.returncode == 0
+        assert watch.process.returncode == 3
     assert watched(tmp_path / "watch.db") == day_alerts
     (tmp_path / "notices.jsonl").write_bytes(out)
     assert len(told(tmp_path / "notices.jsonl")) == len(day_alerts.splitlines())

@@ -77,6 +77,8 @@ def test_it_is_ready_when_somebody_judges(intake: Intake) -> None:
     assert asked(intake, "GET", "/readyz")[0] == 503
     intake.ready = True
     assert asked(intake, "GET", "/readyz")[0] == 200
+    intake.moves = lambda: False
+    assert asked(intake, "GET", "/readyz")[:2] == (503, "stalled: look at standard error and the disk\n")
     intake.closing = True
     status, _, later = asked(intake, "POST", "/v1/events", b"{}")
     assert (status, later) == (503, "1")
