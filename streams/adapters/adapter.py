@@ -94,7 +94,9 @@ class Draft:
 
     def event(self, source: str) -> SessionEvent:
         """The event, as the feed `source` says it."""
-        attributes = {key[len(ATTRIBUTE) :]: value for key, value in self.said.items() if key.startswith(ATTRIBUTE)}
+        attributes = {
+            key[len(ATTRIBUTE) :]: value for key, value in self.said.items() if value and key.startswith(ATTRIBUTE)
+        }
         fields: dict[str, Any] = {key: value for key, value in self.said.items() if not key.startswith(ATTRIBUTE)}
         return SessionEvent(
             id=self.id,

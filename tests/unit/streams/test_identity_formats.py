@@ -342,3 +342,23 @@ def test_every_identity_provider_shows_a_second_factor_that_failed() -> None:
     for name in ("okta", "entra", "pingid", "keycloak", "google_workspace", "auth0", "duo"):
         shown = [event for one in adapters()[name].examples for event in one.events]
         assert any(event.get("kind") == "mfa_result" and event.get("outcome") == "failure" for event in shown), name
+
+
+@pytest.mark.parametrize(
+    ("name", "record"),
+    [
+        ("duo", {"action": "user_lockout", "object": "b", "timestamp": 1772442000}),
+        (
+            "ecs",
+            {
+                "@timestamp": "2026-03-02T09:00:00.000Z",
+                "event": {"action": "locked-out", "category": ["iam"]},
+                "user": {"target": {"name": "b"}},
+            },
+        ),
+    ],
+)
+def test_who_is_not_known_is_no_empty_attribute(name: str, record: dict[str, object]) -> None:
+    """A lockout that names nobody who did it: the event is of whose account it is, and says nothing of an actor."""
+    made = adapted(name, record)
+    assert [(event.kind, event.user, event.attributes.get("actor")) for event in made] == [("lockout", "b", None)]
