@@ -15,8 +15,9 @@ from streams.adapters.adapter import Adapter
 from streams.sources.compression import compression_of
 from streams.sources.documents import DOCUMENT_BYTES_MAX
 from streams.sources.paths import STDIN
+from streams.sources.records import RAW_KEPT_BYTES, RawRecord
 from streams.sources.segments import Position, Segment, segment_of
-from streams.survey import Feed, feed_of
+from streams.survey import HEAD_BYTES_MAX, Feed, feed_of
 
 PIECE_BYTES: Final = 64 * 1024
 PIECES_MAX: Final = 64
@@ -38,10 +39,12 @@ class Pipe:
         self._format, self._formats, self._record_bytes_max = format_name, formats, record_bytes_max
         self._position = Position(path=STDIN, device=0, inode=0)
         self._held = b""
+        self._dropped = 0
         self._pieces: queue.Queue[bytes] = queue.Queue(PIECES_MAX)
         self._wake, self._descriptor = wake, descriptor
         self.ended = False
-        threading.Thread(target=self._read, daemon=True, name="pipe").start()
+        self.reader = threading.Thread(target=self._read, daemon=True, name="pipe")
+        self.reader.start()
 
     @property
     def sources(self) -> set[str]:
@@ -71,18 +74,36 @@ class Pipe:
             self.ended = not piece
             self._held += piece
             if self._position.container is None and not self._recognise():
+                if len(self._held) > HEAD_BYTES_MAX:
+                    raise InputError("standard input begins with a line too long to be read; give JSON Lines")
                 continue
+            if self._position.container != "document" and (overlong := self._overlong()) is not None:
+                yield STDIN, self._formats[overlong.position.format], overlong
             lines = self._held if self.ended else self._held[: self._held.rfind(b"\n") + 1]
             if self._position.container == "document" and not self.ended:
                 if len(self._held) > DOCUMENT_BYTES_MAX:
                     raise InputError("standard input: a JSON document too large to be read whole; give JSON Lines")
                 continue
-            if not lines:
+            if not lines or self._dropped:
                 continue
             segment = segment_of(lines, self._position, self._record_bytes_max, final=self.ended)
             self._held = self._held[segment.position.offset - self._position.offset :]
             self._position = segment.position
             yield STDIN, self._formats[segment.position.format], segment
+
+    def _overlong(self) -> Segment | None:
+        """A line too long, once its end has come; until then all but its beginning is let go."""
+        end = self._held.find(b"\n") + 1 or (len(self._held) if self.ended else 0)
+        if not end and len(self._held) > self._record_bytes_max:
+            self._dropped += len(self._held) - RAW_KEPT_BYTES
+            self._held = self._held[:RAW_KEPT_BYTES]
+        if not end or not self._dropped:
+            return None
+        at = self._position
+        record = RawRecord(self._held[: min(end, RAW_KEPT_BYTES)], at.line, at.offset, "record_too_large")
+        self._position = msgspec.structs.replace(at, offset=at.offset + self._dropped + end, line=at.line + 1)
+        self._held, self._dropped = self._held[end:], 0
+        return Segment([record], self._position)
 
     def _recognise(self) -> bool:
         if compression_of(self._held[:8]) != "plain":
