@@ -16,7 +16,6 @@ import msgspec
 
 from models.events import SessionEvent
 from models.findings import By
-from models.instants import to_us
 from sessionwatch.errors import StateError
 from sessionwatch.live.entries import Entry, EntryKind
 from sessionwatch.live.judging import Judged
@@ -43,8 +42,11 @@ CREATE TABLE alerts (
   alert BLOB NOT NULL
 );
 CREATE TABLE notices (n INTEGER PRIMARY KEY AUTOINCREMENT, line BLOB NOT NULL);
-CREATE TABLE held (n INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, event BLOB NOT NULL);
-CREATE INDEX held_at ON held (at_us);
+CREATE TABLE held (
+  n INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, sequence INTEGER NOT NULL, rank INTEGER NOT NULL, id TEXT NOT NULL,
+  event BLOB NOT NULL
+);
+CREATE INDEX held_order ON held (at_us, sequence, rank, id);
 CREATE TABLE dead_letters (n INTEGER PRIMARY KEY AUTOINCREMENT, entry BLOB NOT NULL);
 CREATE TABLE late (n INTEGER PRIMARY KEY AUTOINCREMENT, event BLOB NOT NULL);
 CREATE TABLE requests (key TEXT PRIMARY KEY, n INTEGER NOT NULL, answer BLOB NOT NULL) WITHOUT ROWID;
@@ -194,8 +196,8 @@ class StateFile:
             many("INSERT INTO late (event) VALUES (?)", [(msgspec.msgpack.encode(e),) for e in step.judged.late])
         positions = [(position.key, msgspec.msgpack.encode(position)) for position in step.positions]
         many("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
-        held = [(to_us(event.at), msgspec.msgpack.encode(event)) for event in step.held]
-        many("INSERT INTO held (at_us, event) VALUES (?, ?)", held)
+        held = [(*event.order, msgspec.msgpack.encode(event)) for event in step.held]
+        many("INSERT INTO held (at_us, sequence, rank, id, event) VALUES (?, ?, ?, ?, ?)", held)
         many("DELETE FROM held WHERE n = ?", [(n,) for n in step.judged_held])
         many("INSERT INTO dead_letters (entry) VALUES (?)", [(msgspec.json.encode(one),) for one in step.dead_letters])
         for table in ("dead_letters", "late"):
@@ -257,7 +259,7 @@ class StateFile:
 
     def held(self, count: int) -> tuple[list[int], list[SessionEvent]]:
         """The earliest `count` events that were read and not judged yet, with their rows."""
-        rows = self.rows("SELECT n, event FROM held ORDER BY at_us, n LIMIT ?", count)
+        rows = self.rows("SELECT n, event FROM held ORDER BY at_us, sequence, rank, id, n LIMIT ?", count)
         return [n for n, _ in rows], [msgspec.msgpack.decode(event, type=SessionEvent) for _, event in rows]
 
     def unwritten(self) -> list[tuple[int, bytes]]:

@@ -93,7 +93,7 @@ class Watch:
             self._commit(step)
             self._judge_held(stop)
         elif moved:
-            events, step.held = sorted(step.held, key=lambda event: event.at), []
+            events, step.held = step.held, []
             self._judge(events, step)
         return moved
 
@@ -196,7 +196,8 @@ class Watch:
         bounds = self.records.bounds()
         if bounds != self.judge.lateness:
             self.judge.wait_for(bounds)
-        step.judged = self.judge.judge(list(events))
+        # In order as far as they go: what is within the step costs no second judgement, and no place under the cap.
+        step.judged = self.judge.judge(sorted(events, key=lambda event: event.order))
         self._commit(step)
         self._deliver()
         self.measured.steps += 1

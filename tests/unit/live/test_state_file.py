@@ -82,8 +82,8 @@ def test_what_is_no_state_file_is_refused_and_left_as_it_is(tmp_path: Path) -> N
 
 
 def test_events_that_wait_come_back_in_order_of_time(tmp_path: Path) -> None:
-    """However they were read; and those that were judged do not come again."""
-    events = [SessionEvent(id=str(n), at=instant(n * 1_000_000), kind="login") for n in (3, 1, 2)]
+    """However they were read, ties in the order of events; and those that were judged do not come again."""
+    events = [SessionEvent(id=str(n), at=instant(n // 3 * 1_000_000), kind="login") for n in (3, 2, 1)]
     with StateFile(tmp_path / "watch.db") as file:
         file.commit(Step(held=events), notices=False)
         held, earliest = file.held(2)
