@@ -99,6 +99,15 @@ def test_posts_of_one_step_are_answered_each(tmp_path: Path) -> None:
     assert changes(tmp_path) == [("raised", "export")]
 
 
+def test_ties_of_one_step_are_judged_in_their_order(tmp_path: Path) -> None:
+    """Many events of one second, the last first: none is late, and none had to settle early."""
+    story = [event(f"{n:03}", 0, "export") for n in reversed(range(400))]
+    with begun(tmp_path, EXPORTS) as watch:
+        send(watch, Post(body(*story)))
+        counts = watch.judge.engine.lanes[0].counts
+        assert (counts.events, counts.late) == (400, 0)
+
+
 def test_a_full_disk_answers_nobody(tmp_path: Path) -> None:
     """What is not on the disk is not acknowledged, and after a new start the sender's second try counts once."""
     events = [event(str(n), n, "export", count=2000, user=f"user-{n}", resource="r" * 900) for n in range(300)]
