@@ -31,6 +31,19 @@ def check_outputs(inputs: Iterable[str], outputs: Mapping[str, Path | None]) -> 
         _check_writable(option, output)
 
 
+def write_page(output: Path, page: bytes) -> None:
+    """Write a page, and the folders that it lies in.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_bytes(page)
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror or error}") from error
+
+
 def _same(path: Path, other: Path) -> bool:
     try:
         return path.samefile(other)

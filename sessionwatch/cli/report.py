@@ -17,7 +17,7 @@ from models.rules import RuleFile
 from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.geography import GeoOption, plan_asked, thanks
 from sessionwatch.cli.inputs import MappingOption
-from sessionwatch.cli.outputs import check_outputs
+from sessionwatch.cli.outputs import check_outputs, write_page
 from sessionwatch.cli.replay import WORKERS_MAX, Request, Told, find, window_of
 from sessionwatch.cli.summary import Summary
 from sessionwatch.cli.terminal import complaints
@@ -76,7 +76,7 @@ def report_command(  # noqa: PLR0913  # as many as the command has options
             as_json=False,
         )
         material, done = _of_logs(request, loaded)
-    _write(output, report_page(material))
+    write_page(output, report_page(material))
     complaints().print(f"report       {output} ({len(material.alerts):,} alerts)", markup=False, soft_wrap=True)
     raise typer.Exit(done)
 
@@ -165,11 +165,3 @@ def _account(summary: Summary) -> Iterable[tuple[str, str]]:
 def _counted(counts: dict[str, int]) -> str:
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in ranked)
-
-
-def _write(output: Path, page: bytes) -> None:
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_bytes(page)
-    except OSError as error:
-        raise UsageError(f"{output} cannot be written: {error.strerror or error}") from error

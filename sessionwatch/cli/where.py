@@ -12,10 +12,12 @@ import typer
 from geo.addresses import address
 from geo.locator import Locator
 from models.events import SessionEvent
-from models.places import Place
+from models.places import NetworkClass, Place
 from sessionwatch.cli.geography import GeoOption, plan_asked, say, thanks
+from sessionwatch.cli.outputs import check_outputs, write_page
 from sessionwatch.cli.terminal import speaker
 from sessionwatch.errors import UsageError
+from sessionwatch.report.places_page import NO_PLACES, Row, places_page
 
 SCOPES_SAID: Final = {
     "": "no address: host names are not looked up",
@@ -47,7 +49,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     city: str
     asn: int | None
     organisation: str
-    network_class: str
+    network_class: NetworkClass
     source: str
     build: str
 
@@ -61,12 +63,18 @@ def where_command(  # as many as the command has options
     ] = None,
     rules: Annotated[list[Path] | None, typer.Option(help="Rules whose lists of networks count.")] = None,
     at: Annotated[str | None, typer.Option(help="The instant asked about (ISO 8601, UTC); now if not given.")] = None,
+    map_page: Annotated[
+        Path | None, typer.Option("--map", help="Also draw them, with their radii, on a page such as places.html.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each address.")] = False,
 ) -> None:
     """Tell where addresses are, how sure that is, what kind of network they belong to, and who says so."""
     plan = plan_asked(rules, geo, networks)
     locator, instant = plan.locator(say=say), _instant(at)
+    check_outputs([], {"--map": map_page})
     found = [known(locator, written, instant) for written in addresses]
+    if map_page is not None:
+        write_page(map_page, places_page([row(one) for one in found], thanks(locator.attributions)))
     if as_json:
         for one in found:
             typer.echo(msgspec.json.encode(one).decode())
@@ -103,13 +111,37 @@ def known(locator: Locator, written: str, at: datetime) -> Known:
     )
 
 
+def row(one: Known) -> Row:
+    """What a page tells of an address."""
+    place = Place(
+        one.latitude,
+        one.longitude,
+        one.radius_km or 0.0,
+        one.country,
+        one.region,
+        one.city,
+        network_class=one.network_class,
+    )
+    operator = f"AS{one.asn} {one.organisation}".strip() if one.asn else one.organisation
+    return Row(one.written, where_words(one), operator, one.network_class or "ordinary, or not known", one.build, place)
+
+
+def where_words(one: Known) -> str:
+    """Where an address is and how sure that is, or why its coordinate is no place of anybody's."""
+    if one.radius_km is None:
+        return one.said
+    label = Place(country=one.country, region=one.region, city=one.city).label
+    if one.network_class in NO_PLACES:
+        return f"no place of a person: {one.network_class} (the network is put in {label})"
+    return f"{label}, within {one.radius_km:,.0f} km"
+
+
 def lines(one: Known) -> list[str]:
     """What a person reads of an address: first where it is, then what else is known, a line each."""
     told: list[tuple[str, str]] = []
     first = one.said
     if one.latitude is not None and one.longitude is not None:
-        place = Place(country=one.country, region=one.region, city=one.city)
-        first = f"{place.label}, within {one.radius_km:,.0f} km"
+        first = where_words(one)
         told.append(("coordinate", f"{one.latitude:.4f}, {one.longitude:.4f}"))
         told.append(("scope", one.said))
     told.append(("address", one.address if one.address != one.written else ""))

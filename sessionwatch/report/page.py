@@ -64,12 +64,11 @@ class ShownRule:
 
 def report_page(material: Material) -> bytes:
     """The whole page, in UTF-8."""
-    style = _text("page.css")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    style, digest = style_and_digest()
     alerts = sorted(material.alerts, key=lambda alert: (alert.first_at, alert.id))
     shown = sorted(alerts, key=_gravest_first)[:ALERTS_SHOWN_MAX]
     context = {
-        "style": Markup(style),  # noqa: S704  # a file of ours
+        "style": style,
         "style_digest": digest,
         "engine": f"sessionwatch {sessionwatch.__version__}",
         "material": material,
@@ -85,7 +84,7 @@ def report_page(material: Material) -> bytes:
         "opened": len(shown) <= OPEN_MAX,
         "reason_words": reason_words,
     }
-    return _template().render(context).encode()
+    return template("page.html").render(context).encode()
 
 
 def _gravest_first(alert: Alert) -> tuple[int, Any, str]:
@@ -192,9 +191,18 @@ def _period(material: Material, alerts: Sequence[Alert]) -> str:
 
 
 @cache
-def _template() -> jinja2.Template:
+def style_and_digest() -> tuple[Markup, str]:
+    """The style of all pages, and its digest for their policies."""
+    style = _text("page.css")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return Markup(style), digest  # noqa: S704  # a file of ours
+
+
+@cache
+def template(name: str) -> jinja2.Template:
+    """The template of a page; everything that is put into it is escaped."""
     environment = jinja2.Environment(
-        loader=jinja2.DictLoader({name: _text(name) for name in ("page.html", "alert.html")}),
+        loader=jinja2.DictLoader({name: _text(name) for name in ("page.html", "alert.html", "places.html")}),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -202,7 +210,7 @@ def _template() -> jinja2.Template:
     )
     environment.filters["at"] = lambda at: f"{at:%Y-%m-%d %H:%M:%S}"
     environment.filters["number"] = lambda number: f"{number:,}"
-    return environment.get_template("page.html")
+    return environment.get_template(name)
 
 
 def _text(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from tests.replay.command import sessionwatch
 from tests.unit.geo.mmdb import asn, city, write
@@ -57,3 +58,20 @@ def test_without_a_database_the_bundled_map_answers_and_its_makers_are_thanked()
     alone = sessionwatch("where", "133.13.1.1", "--geo", "none")
     assert "nobody knows where" in alone.out
     assert "DB-IP" not in sessionwatch("where", "192.0.2.1").out + alone.out
+
+
+def test_draws_places_with_their_radii_and_nothing_that_is_no_place(tmp_path):
+    """One page that fetches nothing; what people wrote is escaped; a page that cannot be written is refused first."""
+    cities = write(tmp_path / "city.mmdb", {"81.2.69.0/24": city("IT", city="Milan", at=(45.46, 9.19), radius_km=20)})
+    page = tmp_path / "places.html"
+    told = sessionwatch("where", "81.2.69.7", "8.8.8.8", "<script>x</script>", "--geo", cities, "--map", page)
+    assert told.code == 0, told.err
+    text = page.read_text("utf-8")
+    assert text.count("<circle") == 1
+    assert "Milan, IT, within 20 km" in text
+    assert "anycast" in text
+    assert "<script" not in text
+    assert not re.findall(r"(?:src|href)=\"?(?!#)", text)
+    refused = sessionwatch("where", "81.2.69.7", "--map", tmp_path)
+    assert refused.code == 2
+    assert "--map" in refused.err
