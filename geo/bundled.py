@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
 from geo.addresses import V4_BITS, Address
-from geo.cache import CACHE_VARIABLE, cache_folders, kept, usable
+from geo.cache import CACHE_VARIABLE, cache_folders, kept, trusted, usable
 from geo.completion import NOWHERE, vetted
-from geo.packed import HEADER_MAX_BYTES, UNPACKED_MAGIC, Header, header_in, read_header, unpack, unpacked_size_bytes
+from geo.packed import HEADER_MAX_BYTES, UNPACKED_MAGIC, Header, header_in, read_header, unpacked_size_bytes
 from models.places import Place
 from sessionwatch.errors import DatabaseError
 
@@ -193,16 +193,19 @@ def _mapped(packed: Path, folders: tuple[Path, ...], say: Say) -> BundledMap:
     header, _ = read_header(packed)
 
     def make(file: BinaryIO) -> None:
+        from geo.map_codec import unpack  # imports numpy, which only the first use needs
+
         unpack(packed, file)
 
+    name = f"{header.hash[:_HASH_SHOWN]}{UNPACKED_SUFFIX}"
     for folder in folders:
+        if trusted(folder) and _sound(folder / name, header):
+            return _read(packed, folder / name)
         if not usable(folder):
             continue
-        name = f"{header.hash[:_HASH_SHOWN]}{UNPACKED_SUFFIX}"
-        if not _sound(folder / name, header):
-            if folder != folders[0]:
-                say(f"{folders[0]}: the cache cannot be written; set {CACHE_VARIABLE} to a folder of yours")
-            say(f"unpacking the map {header.title.build} into {folder}, once")
+        if folder != folders[0]:
+            say(f"{folders[0]}: the cache cannot be written; set {CACHE_VARIABLE} to a folder of yours")
+        say(f"unpacking the map {header.title.build} into {folder}, once")
         try:
             path = kept(folder, name, sound=lambda path: _sound(path, header), make=make)
         except OSError as error:
@@ -214,7 +217,7 @@ def _mapped(packed: Path, folders: tuple[Path, ...], say: Say) -> BundledMap:
         f"set {CACHE_VARIABLE} to a folder of yours"
     )
     memory = io.BytesIO()
-    unpack(packed, memory)
+    make(memory)
     memory.seek(0)
     header, begin = header_in(memory.read(HEADER_MAX_BYTES), UNPACKED_MAGIC, packed)
     return BundledMap(header, memory.getbuffer(), begin, packed)

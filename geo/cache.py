@@ -37,20 +37,22 @@ def cache_folders() -> Iterator[Path]:
     yield Path(tempfile.gettempdir()) / f"sessionwatch-{os.getuid()}"
 
 
-def usable(folder: Path) -> bool:
-    """Whether files can be kept in `folder`, which is made; only a folder that nobody else can write to counts."""
+def trusted(folder: Path) -> bool:
+    """Whether what lies in `folder` is the user's own or the administrator's doing: nobody else can write there."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        about = folder.lstat()
+        about = folder.stat()
     except OSError:
         return False
-    others_write = about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return (
-        stat.S_ISDIR(folder.stat().st_mode)
-        and about.st_uid == os.getuid()
-        and not others_write
-        and os.access(folder, os.W_OK)
-    )
+    return stat.S_ISDIR(about.st_mode) and about.st_uid in {0, os.getuid()} and not about.st_mode & stat.S_IWOTH
+
+
+def usable(folder: Path) -> bool:
+    """Whether files can be kept in `folder`, which is made where it is missing."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return trusted(folder) and os.access(folder, os.W_OK)
 
 
 def kept(folder: Path, name: str, *, sound: Callable[[Path], bool], make: Callable[[BinaryIO], None]) -> Path:

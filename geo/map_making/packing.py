@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo.addresses import V4_BITS, V6_BITS
+from geo.map_codec import pack
 from geo.map_making import sources
 from geo.map_making.cells import Cells, made
 from geo.map_making.sources import V6_NETWORK_BITS, City, Networks, Spot, ids_at, merged
-from geo.packed import MapTitle, pack
+from geo.packed import MapTitle
 
 WEIGHT_V6_MAX: Final = 2.0**16
 """What one announced network of IPv6 weighs at most, in /48: a /32. Beyond it size says nothing of customers."""

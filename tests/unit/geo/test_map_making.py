@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from geo.countries import country_radius_km
 from geo.distance import great_circle_km
+from geo.map_codec import pack, unpack
 from geo.map_making import sources
 from geo.map_making.accuracy import ADDRESSES_COMPARED, MARK_BEGIN, MARK_END, write_table
 from geo.map_making.cells import CELL_RADIUS_KM, clustered, made
 from geo.map_making.packing import write_map
 from geo.map_making.sources import City, Package, Spot
-from geo.packed import UNPACKED_MAGIC, MapTitle, header_in, pack, unpack
+from geo.packed import UNPACKED_MAGIC, MapTitle, header_in
 from sessionwatch.errors import DatabaseError
 from tests.unit.geo import mmdb
 from tests.unit.geo.made_maps import BERN, GENEVA, KOENIZ, MILAN, PEOPLE, source
