@@ -82,7 +82,9 @@ def show_format(shown: Adapter, console: Console) -> None:
     console.print()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("their field", overflow="fold", ratio=3)
-    table.add_column("ours", overflow="fold", ratio=2)
+    longest = max(len(row.ours) for row in shown.table)
+    # Our names are typed into rules, so they stay whole as long as they leave most of the width to the others.
+    table.add_column("ours", overflow="fold", ratio=2, min_width=min(longest, console.width * 2 // 5))
     table.add_column("for example", overflow="fold", ratio=5)
     for row in shown.table:
         table.add_row(Text(row.theirs), Text(row.ours), _shown(row))

@@ -33,6 +33,7 @@ PLAIN_NAMES = (
     "mass_read",
     "mfa_factor_changed",
     "mfa_fatigue",
+    "mfa_removed",
     "new_country",
     "new_device",
     "new_network",
