@@ -14,6 +14,7 @@ from sessionwatch.cli import (
     doctor,
     explain,
     formats,
+    live,
     replay,
     report,
     rules,
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.command("replay")(replay.replay_command)
 app.command("watch")(watch.watch_command)
 app.add_typer(state.app, name="state")
+app.command("live")(live.live_command)
 app.command("topics")(topics.topics_command)
 app.command("explain")(explain.explain_command)
 app.command("report")(report.report_command)

@@ -79,7 +79,7 @@ def watch_command(  # noqa: PLR0913  # as many as the command has options
         raise UsageError("--once ends with its input, and --listen has no end; leave one of them out")
     outputs = {"--state": state, "--notices": Path(notices) if notices not in {None, STDIN} else None}
     check_outputs([path for path in named if path != STDIN], outputs)
-    settings = WatchSettings(log_format, tuple(mapping or ()), tenant, redact, _mode(lateness), _bounds(bound or ()))
+    settings = WatchSettings(log_format, tuple(mapping or ()), tenant, redact, _mode(lateness), bounds_of(bound or ()))
     plan = EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), networks=tuple(networks or ()))
     token = _token(token_file) if listen is not None else ""
     raise typer.Exit(_watch(named, state, notices, settings, plan, listen, token, once=once))
@@ -177,7 +177,12 @@ def _mode(text: str) -> Literal["seen", "all"]:
     raise UsageError(f"--lateness {text!r} is neither all nor seen")
 
 
-def _bounds(written: list[str] | tuple[()]) -> dict[str, timedelta]:
+def bounds_of(written: list[str] | tuple[()]) -> dict[str, timedelta]:
+    """Bounds by source, as they are written: okta=5m.
+
+    Raises:
+        UsageError: one is no bound.
+    """
     bounds = {}
     for text in written:
         source, equals, late = text.partition("=")

@@ -25,6 +25,7 @@ COMMANDS = (
     "watch",
     "state",
     "topics",
+    "live",
     "explain",
     "compare",
     "report",
