@@ -1,4 +1,4 @@
-"""The wire forms as JSON Schema: `python -m models.schema FOLDER` writes event.json, alert.json and notice.json."""
+"""The wire forms as JSON Schema: `python -m models.schema FOLDER` writes one file for each of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from models.actions import ActionReport, Instruction
 from models.alerts import Alert, Notice
 from models.events import SessionEvent
 
@@ -30,9 +31,25 @@ def notice_schema() -> dict[str, Any]:
     return {"$schema": DIALECT, **Notice.model_json_schema(mode="serialization")}
 
 
+def instruction_schema() -> dict[str, Any]:
+    """Of a record of the stream from the response policy to its runner, with its action."""
+    return {"$schema": DIALECT, **Instruction.model_json_schema(mode="serialization")}
+
+
+def action_report_schema() -> dict[str, Any]:
+    """Of what is told of an action: the action, and what came of it."""
+    return {"$schema": DIALECT, **ActionReport.model_json_schema(mode="serialization")}
+
+
 def schema_files() -> dict[str, bytes]:
     """Every published schema by the name of its file; the same bytes on any machine."""
-    schemas = {"event.json": event_schema(), "alert.json": alert_schema(), "notice.json": notice_schema()}
+    schemas = {
+        "event.json": event_schema(),
+        "alert.json": alert_schema(),
+        "notice.json": notice_schema(),
+        "instruction.json": instruction_schema(),
+        "action_report.json": action_report_schema(),
+    }
     return {
         name: (json.dumps(schema, indent=2, ensure_ascii=False) + "\n").encode() for name, schema in schemas.items()
     }

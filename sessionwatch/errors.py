@@ -59,6 +59,22 @@ class StateError(SessionwatchError):
     """State bytes cannot be restored: another schema, or cut short. Start from an older snapshot, or from none."""
 
 
+class BrokerError(SessionwatchError):
+    """A broker cannot be used as it is set up: address, credentials, rights. The message says what to mend."""
+
+
+class UnansweredError(SessionwatchError):
+    """A broker gave no answer that can be read, so what was asked may have been done or not: ask again, by the same id.
+
+    `reason` is a short snake_case word: `connect_failed`, `tls_failed`, `timed_out`, `broken_off`, `too_large`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        """Hold it."""
+        self.reason = reason
+        super().__init__(reason)
+
+
 class DetectorError(SessionwatchError):
     """A detector broke its contract. Run `check_detector()` on it; the message names the promise."""
 
