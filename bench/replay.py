@@ -24,7 +24,8 @@ import msgspec
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.step import queries  # noqa: E402 - a script finds the packages once the path is set
+from bench import geography  # noqa: E402 - a script finds the packages once the path is set
+from bench.step import queries  # noqa: E402 - as above
 from bench.stream import write  # noqa: E402 - as above
 from sessionwatch.ruleset.loading import load_ruleset  # noqa: E402 - as above
 
@@ -135,10 +136,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = measured(file, asked.rules, asked.rounds, asked.steps)
         memory = step("memory", str(file), "--rules", str(asked.rules))
         memory["state_events"] = memory.pop("events")
+        places = geography.measured(file, asked.rules, asked.rounds, asked.seed)
     if asked.state_events:
         memory |= step("state", "--events", str(asked.state_events), "--rules", str(asked.rules))
     made: dict[str, Any] = {"events": asked.events, "bytes_per_event": round(size / asked.events, 1)}
-    made |= ratios(found)
+    made |= ratios(found) | places
     made |= {name: value for name, value in memory.items() if not name.endswith("_s")}
     made |= {"rules": len(load_ruleset((asked.rules,)).rules), "rules_without_sql": uncovered(asked.rules)}
     made |= {"rounds": asked.rounds, "seed": asked.seed, "machine": machine(), "steps": found}
