@@ -16,7 +16,8 @@ from sessionwatch.cli.watch import bounds_of
 from sessionwatch.engine.lateness import Lateness
 from sessionwatch.engine.plan import EnginePlan, attributes_read
 from sessionwatch.errors import KafkaError
-from sessionwatch.live.partitions import BY, OutputTopics, PartitionJudges, rank
+from sessionwatch.live.partition_store import rank
+from sessionwatch.live.partitions import OutputTopics, PartitionJudges
 from sessionwatch.ruleset.loading import bundled_rules
 from streams.adapters import adapters
 from streams.kafka.connection import Connection, connection
@@ -49,7 +50,7 @@ def live_command(  # noqa: PLR0913  # as many as the command has options
     lateness = lateness_of(source or [], bounds_of(bound or []))
     plan = EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), networks=tuple(networks or ()))
     loaded = plan.ruleset()
-    ruleset = replace(loaded, rules=tuple(rule for rule in loaded.rules if rule.by == BY))
+    ruleset = replace(loaded, rules=tuple(rule for rule in loaded.rules if rule.by == "user"))
     locator = plan.locator(attributes_read(ruleset))
     partitions = checked(broker, prefix)
     topics = OutputTopics(f"{prefix}.{NOTICES}", f"{prefix}.{DEAD_LETTER}")
@@ -61,7 +62,7 @@ def live_command(  # noqa: PLR0913  # as many as the command has options
         partitions=partitions,
         member=member,
     )
-    left_out = [rule.id for rule in loaded.rules if rule.by != BY and rule.mode != "off"]
+    left_out = [rule.id for rule in loaded.rules if rule.by != "user" and rule.mode != "off"]
     _tell(f"begins topic={settings.topic} partitions={partitions} rules={len(ruleset.rules)}")
     if left_out:
         _tell(f"rules that are not by user are not judged here: {', '.join(left_out)}")

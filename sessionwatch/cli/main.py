@@ -10,6 +10,7 @@ from sessionwatch import __version__
 from sessionwatch.cli import (
     catalogue,
     compare,
+    control,
     convert,
     doctor,
     explain,
@@ -41,6 +42,7 @@ app.command("watch")(watch.watch_command)
 app.add_typer(state.app, name="state")
 app.command("live")(live.live_command)
 app.command("topics")(topics.topics_command)
+app.add_typer(control.app, name="control")
 app.command("explain")(explain.explain_command)
 app.command("report")(report.report_command)
 app.command("compare")(compare.compare_command)

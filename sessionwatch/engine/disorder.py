@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
 
 import msgspec
 
@@ -18,7 +17,7 @@ from sessionwatch.engine.judgement import Published
 from sessionwatch.engine.late import LateLane
 from sessionwatch.engine.lateness import Lateness
 from sessionwatch.engine.notices import NoticeRecord
-from sessionwatch.engine.program import BucketProgram, Program
+from sessionwatch.engine.program import BucketProgram, Program, value_of
 from sessionwatch.engine.session_timelines import SessionTimelines, TimelinesState
 from sessionwatch.errors import StateError
 from sessionwatch.ruleset.compiled import Ruleset
@@ -48,21 +47,22 @@ class DisorderEngine:
         *,
         on_late: Callable[[PlacedEvent], None] | None = None,
         kinds: Sequence[By] = SUBJECT_KINDS,
+        resolves: bool = True,
     ) -> None:
         """Run `ruleset`; `on_late` receives each event later than its bound, once for each subject kind.
 
-        `kinds` are the subject kinds that this stream carries.
+        `kinds` are the subject kinds that this stream carries. `resolves`: whether events that name only a session are
+        given its user here; a stream whose events come with their users has no need of it.
         """
         self.locator = locator
         self.lateness = lateness
         self.counts = EngineCounts()
         programs = [Program(ruleset, by) for by in kinds]
         self.lanes = [LateLane(p, EngineCounts(), lateness, on_late=on_late) for p in programs if p.rules]
-        self._lanes = [
-            (lane, attrgetter({"ip": "network"}.get(lane.program.by, lane.program.by))) for lane in self.lanes
-        ]
+        self._lanes = [(lane, value_of(lane.program.by)) for lane in self.lanes]
         self.buckets = Buckets(BucketProgram(ruleset), self.counts, copies=True)
         self.owners = SessionTimelines()
+        self._resolves = resolves
         self.newest_us = -NEVER_US
         self.watermark_us = -NEVER_US
 
@@ -75,16 +75,33 @@ class DisorderEngine:
                 self.counts.clock_skew += 1
                 continue
             self.newest_us = max(self.newest_us, placed.at_us)
+            if not self._resolves:
+                notices += self._feed(placed, place)
+                self._bucket(placed)
+                continue
             owned, moves = self.owners.place(placed)
             notices += self._feed(owned, place)
             for move in moves:
-                for lane, value_of in self._lanes:
-                    if value := value_of(move.before):
+                for lane, value_in in self._lanes:
+                    if value := value_in(move.before):
                         notices += lane.retract((move.before.tenant, value), move.before, place)
                 notices += self._feed(move.after, place)
             if placed.user or not placed.session:
                 self._bucket(placed)
         return notices
+
+    def retract(self, event: SessionEvent, offset: int) -> list[NoticeRecord]:
+        """Take back a recent event that turned out to be another subject's; what has settled stays."""
+        placed = self.locator.locate(event)
+        notices: list[NoticeRecord] = []
+        for lane, value_in in self._lanes:
+            if value := value_in(placed):
+                notices += lane.retract((placed.tenant, value), placed, offset)
+        return notices
+
+    def subjects(self, event: PlacedEvent) -> list[tuple[By, str, str]]:
+        """The subjects of `event` that are judged here: kind, tenant, value."""
+        return [(lane.program.by, event.tenant, value) for lane, value_in in self._lanes if (value := value_in(event))]
 
     def advance(self, offset: int, watermark_us: int | None = None) -> list[NoticeRecord]:
         """Move the watermark to `watermark_us`, or else to the newest event less the largest bound."""
@@ -114,6 +131,11 @@ class DisorderEngine:
         """Fire what is due by `until_us`, which no event has shown to be past: all of it can still be withdrawn."""
         return [notice for lane in self.lanes for notice in lane.fire(until_us, offset)]
 
+    def hold(self, until_us: int) -> None:
+        """Input is still to come from `until_us` on: nothing settles past it, less the bound. NEVER_US: no such."""
+        for lane in self.lanes:
+            lane.hold_us = until_us
+
     def wait_for(self, lateness: Lateness) -> None:
         """Other bounds from now on: a source was met that is later than those before. What has settled stays."""
         self.lateness = lateness
@@ -127,8 +149,8 @@ class DisorderEngine:
 
     def _feed(self, event: PlacedEvent, offset: int) -> list[NoticeRecord]:
         notices: list[NoticeRecord] = []
-        for lane, value_of in self._lanes:
-            if value := value_of(event):
+        for lane, value_in in self._lanes:
+            if value := value_in(event):
                 notices += lane.feed((event.tenant, value), event, offset)
         return notices
 

@@ -16,7 +16,7 @@ from sessionwatch.engine.buckets import Buckets, BucketState, Owns
 from sessionwatch.engine.counts import EngineCounts, RuleCounts
 from sessionwatch.engine.folds import Subject
 from sessionwatch.engine.judgement import Judgement, Published
-from sessionwatch.engine.program import BucketProgram, Program, SubjectState
+from sessionwatch.engine.program import BucketProgram, Program, SubjectState, value_of
 from sessionwatch.engine.session_owners import SessionOwners
 from sessionwatch.errors import StateError
 from sessionwatch.ruleset.compiled import Ruleset
@@ -51,7 +51,7 @@ class Lane:
         self.judgement = Judgement(program, counts)
         self.subjects: dict[Subject, SubjectState] = {}
         self.owns = owns
-        self.value_of = attrgetter({"ip": "network"}.get(program.by, program.by))
+        self.value_of = value_of(program.by)
         self._keep_us = max((rule.detector.keep_us for rule in program.rules), default=0)
 
     def process(self, event: PlacedEvent, out: Published) -> None:

@@ -63,6 +63,8 @@ class LateLane:
         """Subjects that changed, or are gone, since whoever stores them last took this set."""
         self.fetch = fetch
         self.on_late = on_late
+        self.hold_us = NEVER_US
+        """Where input is still to come from this instant on: nothing settles past it, less the bound."""
         self.recent_max = recent_max
         self.recent_bytes_max = recent_bytes_max or RECENT_BYTES_MAX[program.by]
         self._keep_us = max((rule.detector.keep_us for rule in program.rules), default=0)
@@ -193,7 +195,7 @@ class LateLane:
         s.newest_us = max(s.newest_us, event.at_us)
         newest = s.newest_by_source
         newest[event.source] = max(newest.get(event.source, -NEVER_US), event.at_us)
-        line_us = s.newest_us - self.lateness.bound_us(newest, s.newest_us)
+        line_us = min(s.newest_us, self.hold_us) - self.lateness.bound_us(newest, s.newest_us)
         self.counts.events += 1
         if in_order:
             if s.recent and s.recent[-1].at_us <= line_us and s.head.now_us <= line_us:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
 
 from detectors.detector import BucketDetector, Detector, DetectorState
-from models.events import KINDS, EventKind
+from models.events import KINDS, EventKind, PlacedEvent
 from models.findings import By
 from models.instants import NEVER_US
 from sessionwatch.engine.folds import Fold
@@ -120,6 +121,11 @@ class Program:
             if part is not None and (at := self.rules[i].detector.due(part)) is not None and at < due:
                 due = at
         return due
+
+
+def value_of(by: By) -> Callable[[PlacedEvent], str]:
+    """Reads an event's subject of the kind `by`; empty where it has none."""
+    return attrgetter({"ip": "network"}.get(by, by))
 
 
 class BucketProgram:

@@ -8,9 +8,9 @@ from typing import Final, Literal, NamedTuple, Protocol
 from models.findings import By
 from models.instants import NEVER_US
 
-EntryKind = By | Literal["owners", "bucket", "stream"]
+EntryKind = By | Literal["owners", "bucket", "stream", "inflow"]
 """What an entry holds: a subject's blob, by the kind of subject (a tenant has none: its buckets are); a session's
-owners; an open bucket; the stream."""
+owners; an open bucket; the stream; what is known of those who write into a partition."""
 
 STREAM_KEY: Final = ("", "")
 """The tenant and value of the one entry of kind `stream`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -45,6 +45,18 @@ class StreamState(msgspec.Struct, array_like=True):
     tallies: dict[str, Tally] = {}
 
 
+class Outlook(NamedTuple):
+    """What is known of input that is still to come, in event time.
+
+    newest_us: the newest event of all input, this stream's or not. hold_us: events from there on may still come in
+    numbers, a backlog. settled_us: for rules by tenant, until when all is said.
+    """
+
+    newest_us: int = -NEVER_US
+    hold_us: int = NEVER_US
+    settled_us: int = NEVER_US
+
+
 class Judged(msgspec.Struct, frozen=True):
     """What came of a batch: notices in order, entries that changed, events later than their bound (once a lane)."""
 
@@ -76,9 +88,10 @@ class LiveJudge:
         store: Store,
         *,
         kinds: Sequence[By] = SUBJECT_KINDS,
+        resolves: bool = True,
         loaded_max: int = LOADED_MAX,
     ) -> None:
-        """Go on from what `store` holds; `kinds` are the subject kinds that the stream carries.
+        """Go on from what `store` holds; `kinds` and `resolves` as `DisorderEngine` takes them.
 
         Raises: StateError where an entry is of a newer schema or cannot be read.
         """
@@ -86,6 +99,8 @@ class LiveJudge:
         self.store = store
         self.loaded_max = loaded_max
         self._kinds = tuple(kinds)
+        self._resolves = resolves
+        self.outlook = Outlook()
         self._late: list[PlacedEvent] = []
         self._orphans: list[Entry] = []
         """Open buckets of rules that are gone: dropped with the next batch."""
@@ -96,7 +111,14 @@ class LiveJudge:
 
         Raises: StateError where an entry is of a newer schema or cannot be read.
         """
-        engine = DisorderEngine(self.ruleset, self.locator, self.lateness, on_late=self._late.append, kinds=self._kinds)
+        engine = DisorderEngine(
+            self.ruleset,
+            self.locator,
+            self.lateness,
+            on_late=self._late.append,
+            kinds=self._kinds,
+            resolves=self._resolves,
+        )
         self.engine = engine
         self._late.clear()
         self.stream = _stream(next(iter(self.store.entries("stream")), None))
@@ -121,16 +143,26 @@ class LiveJudge:
     ) -> Judged:
         """Judge `events` as they arrived, then move the watermark; see the class for what the caller does with it.
 
-        `watermark_us`: where the caller knows it from elsewhere; else the newest event less the largest bound.
+        `watermark_us`: where the caller knows it; else it follows the newest event and `outlook`, less the largest
+        bound.
         Raises: StateError where a subject's blob cannot be read.
         """
-        engine = self.engine
+        engine, outlook = self.engine, self.outlook
         first = self.stream.offset if offset is None else offset
+        engine.hold(outlook.hold_us)
         notices = engine.feed(events, first)
-        mark = engine.newest_us - engine.lateness.largest_us if watermark_us is None else watermark_us
+        if watermark_us is None:
+            newest_us = min(max(engine.newest_us, outlook.newest_us), outlook.hold_us)
+            mark = min(newest_us - engine.lateness.largest_us, outlook.settled_us)
+        else:
+            mark = watermark_us
         self._wake(mark)
         notices += engine.advance(first + len(events), mark)
         return self._judged(notices, first + len(events) + 1)
+
+    def retract(self, event: SessionEvent, *, offset: int) -> Judged:
+        """Take `event` back, which came before, under this user or none, and turned out to be somebody else's."""
+        return self._judged(self.engine.retract(event, offset), offset + 1)
 
     def wait_for(self, lateness: Lateness) -> None:
         """Other bounds from now on: a source was met that is later than those before. What has settled stays."""

@@ -1,15 +1,12 @@
 """Batches of a partition judged: between the lane, which knows records and entries, and the engine over stored state.
 
-Whatever comes again is told from what is new by entries alone: each bears the offset up to which it has come. A batch
-that the stream's own entry has seen is skipped whole; in one that was written in part, the events of those subjects
-whose entries have seen them.
+Whatever comes again is told from what is new. A record that the lane hands over again, after a crash: by entries, each
+of which bears the offset up to which it has come. An event that its writer wrote again: by the record it was made from.
 """
 
 from __future__ import annotations
 
-import heapq
-import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -18,139 +15,74 @@ import msgspec
 from geo.locator import Locator
 from models.events import SessionEvent
 from models.findings import By
-from models.instants import NEVER_US, to_us
+from models.instants import NEVER_US
 from sessionwatch.engine.lateness import Lateness
 from sessionwatch.engine.notices import NoticeRecord
 from sessionwatch.errors import BadRecordError
-from sessionwatch.live.entries import STREAM_KEY, Entry, EntryKind
+from sessionwatch.live.entries import Entry
+from sessionwatch.live.inflow import Inflow
 from sessionwatch.live.judging import Judged, LiveJudge
+from sessionwatch.live.partition_store import PartitionStore, stream_offset
+from sessionwatch.live.wire import encoded, unplaced
 from sessionwatch.ruleset.compiled import Ruleset
 from streams.accounting import Accounting
 from streams.adapters.adapter import Adapter
 from streams.canonical import Canonical
 from streams.deadletter import entry_of
 from streams.decoding import TOO_LARGE, Decoding
-from streams.kafka.batches import Batch, Outcome, Output, Rank, Record
+from streams.kafka.batches import Batch, Outcome, Output, Record
+from streams.kafka.marks import mark_of, origin_of, progress_of
 from streams.sources.records import RECORD_BYTES_MAX, RawRecord
 
-BY: Final[By] = "user"
-_RANK: Final = struct.Struct(">qI")
+INFLOW_KEY: Final = ("", "")
+"""The tenant and value of the one entry of kind `inflow`."""
+STEPS_MAX: Final = 1 << 16
+"""Revisions between one offset and the next: a batch needs one an event, and one each time that only time moves."""
 
 
 class _AlertId(msgspec.Struct):
     id: str
 
 
-class Held(NamedTuple):
-    """An entry as a partition holds it."""
-
+class _New(NamedTuple):
     offset: int
-    wake_us: int
-    seen: int
-    blob: bytes
-
-
-def rank(value: bytes) -> Rank:
-    """How far an entry has come."""
-    offset, sequence = _RANK.unpack_from(value)
-    return offset, sequence
-
-
-def key_of(kind: str, tenant: str, value: str) -> bytes:
-    """The key of an entry in its partition."""
-    return msgspec.msgpack.encode((kind, tenant, value))
-
-
-def packed(entry: Entry, offset: int) -> bytes | None:
-    """An entry as the lane keeps it, with the offset up to which it has come; None where it is gone."""
-    if entry.blob is None:
-        return None
-    return _RANK.pack(offset, 0) + msgspec.msgpack.encode((entry.wake_us, entry.seen, entry.blob))
-
-
-def held(value: bytes) -> Held:
-    """What `packed` has packed."""
-    wake_us, seen, blob = msgspec.msgpack.decode(value[_RANK.size :], type=tuple[int, int, bytes])
-    return Held(rank(value)[0], wake_us, seen, blob)
-
-
-class PartitionStore:
-    """The entries of one partition, as the engine reads them. Knows from the start which of them wait for what."""
-
-    def __init__(self, state: Mapping[bytes, bytes]) -> None:
-        """Look through `state`, which the lane goes on to keep."""
-        self._state = state
-        self._wakes: list[tuple[int, str, str]] = []
-        self._others: dict[bytes, tuple[str, str, str]] = {}
-        for key, value in state.items():
-            kind, tenant, name = msgspec.msgpack.decode(key, type=tuple[str, str, str])
-            self._note(Entry(kind, tenant, name, b"", held(value).wake_us))  # type: ignore[arg-type]  # what was written is one of them
-
-    def took(self, changed: Iterable[Entry]) -> None:
-        """These were written, and stand in the state by now."""
-        for entry in changed:
-            self._note(entry)
-
-    def _note(self, entry: Entry) -> None:
-        if entry.kind == BY:
-            if entry.blob is not None and entry.wake_us < NEVER_US:
-                heapq.heappush(self._wakes, (entry.wake_us, entry.tenant, entry.value))
-        elif entry.blob is None:
-            self._others.pop(key_of(*entry[:3]), None)
-        else:
-            self._others[key_of(*entry[:3])] = (entry.kind, entry.tenant, entry.value)
-
-    def held(self, kind: str, tenant: str, value: str) -> Held | None:
-        """An entry, or None."""
-        found = self._state.get(key_of(kind, tenant, value))
-        return None if found is None else held(found)
-
-    def blob(self, kind: By, tenant: str, value: str, /) -> bytes | None:
-        """See `sessionwatch.live.entries.Store`."""
-        found = self.held(kind, tenant, value)
-        return None if found is None else found.blob
-
-    def due(self, kind: By, until_us: int, /) -> Iterable[tuple[str, str]]:
-        """See there."""
-        found: set[tuple[str, str]] = set()
-        while self._wakes and self._wakes[0][0] <= until_us:
-            wake_us, tenant, value = heapq.heappop(self._wakes)
-            entry = self.held(kind, tenant, value)
-            if entry is not None and entry.wake_us == wake_us:
-                found.add((tenant, value))
-        return sorted(found)
-
-    def entries(self, kind: EntryKind, /) -> Iterable[Entry]:
-        """See there."""
-        keys = [key for key in self._others.values() if key[0] == kind]
-        if kind == BY:
-            decoded = (msgspec.msgpack.decode(key, type=tuple[str, str, str]) for key in self._state)
-            keys = [key for key in decoded if key[0] == kind]
-        found = [(key, one) for key in keys if (one := self.held(*key)) is not None]
-        made = [Entry(kind, key[1], key[2], one.blob, one.wake_us, one.seen) for key, one in found]
-        return sorted(made, key=lambda entry: (entry.seen, entry.tenant, entry.value))
+    event: SessionEvent
 
 
 @dataclass(slots=True)
 class _Partition:
     store: PartitionStore
     judge: LiveJudge
+    inflow: Inflow
     written: Sequence[Entry] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class OutputTopics:
-    """Where what comes out goes."""
+    """Where what comes out goes. `late`: events later than their bound; none where that is empty."""
 
     notices: str
     dead_letter: str
+    late: str = ""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What comes of one batch."""
+
+    outputs: list[Output] = field(default_factory=list)
+    changed: dict[tuple[str, str, str], Entry] = field(default_factory=dict)
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Later entries take the place of earlier ones."""
+        self.changed |= {entry[:3]: entry for entry in entries}
 
 
 @dataclass(slots=True)
 class PartitionJudges:
-    """The function that a lane feeds: native events of one subject kind, a judge for each partition.
+    """The function that a lane feeds: native events of the subject kind `by`, a judge for each partition.
 
-    `ruleset` has only rules by user. `redact` leaves raw text out of dead letters.
+    `ruleset` has only rules by that kind. `redact` leaves raw text out of dead letters.
     """
 
     ruleset: Ruleset
@@ -160,91 +92,129 @@ class PartitionJudges:
     topics: OutputTopics
     tenant: str = "default"
     redact: bool = False
+    by: By = "user"
     accounting: Accounting = field(default_factory=Accounting)
     late: int = 0
+    written_again: int = 0
+    """Events that their writer wrote again after a crash; dropped here."""
     _partitions: dict[int, _Partition] = field(default_factory=dict)
 
     def __call__(self, batch: Batch) -> Outcome:
         """Judge a batch; see `streams.kafka.batches.Judge`."""
         partition = self._partition(batch)
-        stream = partition.store.held("stream", *STREAM_KEY)
-        seen = -1 if stream is None else stream.offset
+        seen = stream_offset(partition.store)
         records = [record for record in batch.records if record.offset > seen]
         if not records:
             return Outcome()
-        letters: list[Output] = []
-        events = self._events(batch, records, letters)
-        judged = self._judged(partition, events)
-        last = records[-1].offset
-        partition.written = judged.changed
-        self.late += len(judged.late)
-        return Outcome(
-            [*letters, *map(self._notice, judged.notices)],
-            {key_of(*entry[:3]): packed(entry, last) for entry in _in_order(judged.changed)},
-        )
+        turn = _Turn()
+        self._read(partition, batch, records, turn)
+        turn.add([Entry("inflow", *INFLOW_KEY, partition.inflow.stored())])
+        partition.written = list(turn.changed.values())
+        rows = partition.store.packed(partition.written, (records[-1].offset, 0))
+        return Outcome(turn.outputs, rows)
 
     def _partition(self, batch: Batch) -> _Partition:
         partition = self._partitions.get(batch.partition)
         if partition is None or batch.fresh:
-            store = PartitionStore(batch.state)
-            judge = LiveJudge(self.ruleset, self.locator, self.lateness, store, kinds=(BY,))
-            partition = self._partitions[batch.partition] = _Partition(store, judge)
+            store = PartitionStore(batch.state, self.by)
+            kinds = () if self.by == "tenant" else (self.by,)
+            judge = LiveJudge(self.ruleset, self.locator, self.lateness, store, kinds=kinds, resolves=False)
+            stored = next(iter(store.entries("inflow")), None)
+            inflow = Inflow(None if stored is None else stored.blob)
+            partition = self._partitions[batch.partition] = _Partition(store, judge, inflow)
         else:
             partition.store.took(partition.written)
         partition.written = ()
         return partition
 
-    def _events(self, batch: Batch, records: Sequence[Record], letters: list[Output]) -> list[tuple[int, SessionEvent]]:
+    def _read(self, partition: _Partition, batch: Batch, records: Sequence[Record], turn: _Turn) -> None:
+        """Go through the records in their order; what stands between two marks that matter is judged together."""
+        where = f"kafka://{batch.topic}/{batch.partition}"
+
         def bury(where: str, record: RawRecord, adapter: str, fault: BadRecordError) -> None:
             entry = entry_of(where, record, adapter, fault, redact=self.redact)
-            letters.append(Output(self.topics.dead_letter, None, msgspec.json.encode(entry)))
+            turn.outputs.append(Output(self.topics.dead_letter, None, msgspec.json.encode(entry)))
 
-        canonical = Canonical(self.tenant, {}, self.accounting)
-        decoding = Decoding(canonical, RECORD_BYTES_MAX, self.accounting, bury)
-        where = f"kafka://{batch.topic}/{batch.partition}"
-        return [
-            (record.offset, event) for record in records for event in decoding.events(where, self.adapter, _raw(record))
-        ]
-
-    def _judged(self, partition: _Partition, events: Sequence[tuple[int, SessionEvent]]) -> Judged:
-        """Judge what is new; revisions rise with the offset, and never fall below those of a try before a crash."""
-        judge, store = partition.judge, partition.store
-        new = []
-        for offset, event in events:
-            known = store.held(BY, event.tenant, event.user) if event.user else None
-            if known is not None and known.offset >= offset:
-                judge.engine.newest_us = max(judge.engine.newest_us, to_us(event.at))
+        decoding = Decoding(Canonical(self.tenant, {}, self.accounting), RECORD_BYTES_MAX, self.accounting, bury)
+        inflow = partition.inflow
+        waiting: list[_New] = []
+        hold_us = inflow.hold_us
+        for record in records:
+            try:
+                mark = mark_of(record)
+                if mark == "progress":
+                    ended = inflow.hear(progress_of(record))
+                    hold_us = min(hold_us, inflow.hold_us)
+                    if ended:
+                        self._judge(partition, waiting, hold_us, turn)
+                        self._finish(partition, turn)
+                        waiting, hold_us = [], inflow.hold_us
+                    continue
+            except BadRecordError as fault:
+                bury(where, raw(record), self.adapter.name, fault)
+                continue
+            if not inflow.is_new(origin_of(record)):
+                self.written_again += 1
+            elif mark == "retract":
+                self._judge(partition, waiting, hold_us, turn)
+                waiting = []
+                for event in decoding.events(where, self.adapter, raw(record)):
+                    self._tell(partition.judge.retract(event, offset=record.offset * STEPS_MAX), turn)
             else:
-                new.append((offset, event))
-        if len(new) == len(events):
-            return judge.judge([event for _, event in events], offset=2 * events[0][0] if events else None)
+                waiting += [_New(record.offset, one) for one in decoding.events(where, self.adapter, raw(record))]
+        self._judge(partition, waiting, hold_us, turn)
+
+    def _finish(self, partition: _Partition, turn: _Turn) -> None:
+        """All input has ended: what stands now is what a replay ends with."""
+        until_us = max(partition.inflow.newest_us, partition.judge.engine.newest_us)
+        if until_us > -NEVER_US:
+            self._tell(partition.judge.finish(until_us), turn)
+        partition.inflow.state.finished = True
+
+    def _judge(self, partition: _Partition, waiting: Sequence[_New], hold_us: int, turn: _Turn) -> None:
+        """Judge what is new; revisions rise with the offset, and never fall below those of a try before a crash."""
+        judge = partition.judge
+        outlook = partition.inflow.outlook(hold_us)
+        judge.outlook = outlook if self.by == "tenant" else outlook._replace(settled_us=NEVER_US)
+        new = [one for one in waiting if not self._known(partition, one)]
+        if len(new) == len(waiting):
+            first = new[0].offset * STEPS_MAX if new else None
+            self._tell(judge.judge([one.event for one in new], offset=first), turn)
+            return
         # A part of the batch is known: each event by itself, or places in a list would stand for earlier offsets.
-        notices: list[NoticeRecord] = []
-        changed: dict[tuple[str, str, str], Entry] = {}
-        late = []
-        for offset, event in new:
-            judged = judge.judge([event], offset=2 * offset)
-            notices += judged.notices
-            changed |= {entry[:3]: entry for entry in judged.changed}
-            late += judged.late
+        for one in new:
+            self._tell(judge.judge([one.event], offset=one.offset * STEPS_MAX), turn)
         if not new:
-            judged = judge.judge([])
-            notices, changed = judged.notices, {entry[:3]: entry for entry in judged.changed}
-        return Judged(notices, list(changed.values()), late)
+            self._tell(judge.judge([]), turn)
+
+    def _known(self, partition: _Partition, one: _New) -> bool:
+        """Whether the entry of the event's subject has seen it, from a batch of which only a part was written."""
+        store, engine = partition.store, partition.judge.engine
+        if one.offset > store.known_until:
+            return False
+        placed = self.locator.locate(one.event)
+        if any(store.rank(*subject)[0] >= one.offset for subject in engine.subjects(placed)):
+            engine.newest_us = max(engine.newest_us, placed.at_us)
+            return True
+        return False
+
+    def _tell(self, judged: Judged, turn: _Turn) -> None:
+        self.late += len(judged.late)
+        turn.add(judged.changed)
+        turn.outputs += map(self._notice, judged.notices)
+        if self.topics.late:
+            turn.outputs += [
+                Output(self.topics.late, event.user.encode() or None, encoded(unplaced(event))) for event in judged.late
+            ]
 
     def _notice(self, notice: NoticeRecord) -> Output:
         key = msgspec.json.decode(notice.alert, type=_AlertId).id.encode()
         return Output(self.topics.notices, key, notice.to_json())
 
 
-def _raw(record: Record) -> RawRecord:
+def raw(record: Record) -> RawRecord:
+    """A record as a reader of files would have it; too long, it comes with that fault."""
     value = record.value or b""
     if len(value) > RECORD_BYTES_MAX:
         return RawRecord(value[:RECORD_BYTES_MAX], 0, record.offset, TOO_LARGE)
     return RawRecord(value, 0, record.offset)
-
-
-def _in_order(changed: Iterable[Entry]) -> list[Entry]:
-    """What a subject's entry vouches for first, then subjects, then the stream, which vouches for all."""
-    places = {BY: 1, "stream": 2}
-    return sorted(changed, key=lambda entry: places.get(entry.kind, 0))

@@ -24,6 +24,7 @@ from streams.canonical import Canonical
 from streams.deadletter import DeadLetter
 from streams.decoding import TOO_LARGE, Decoding
 from streams.kafka.connection import Connection
+from streams.kafka.marks import is_mark
 from streams.kafka.topics import CONNECT_MAX_MS, library, refused
 from streams.reading import Progress, ReadSettings
 from streams.recognition import recognise
@@ -214,7 +215,7 @@ class _History:
             while True:
                 found, position = self._poll(client, tp)
                 for record in found:
-                    if record.offset < part.end:
+                    if record.offset < part.end and not is_mark(record.headers):
                         yield part.partition, record
                 if position >= part.end:
                     break

@@ -26,6 +26,7 @@ COMMANDS = (
     "state",
     "topics",
     "live",
+    "control",
     "explain",
     "compare",
     "report",
@@ -76,7 +77,7 @@ def test_shown_commands_and_options_exist(page: Path) -> None:
         if name.startswith("-"):
             continue
         assert name in COMMANDS, " ".join(call)
-        command = (name, *call[2:3]) if name == "state" else (name,)
+        command = (name, *call[2:3]) if name in {"state", "control"} else (name,)
         for option in (word.split("=")[0] for word in call[2:] if word.startswith("--")):
             assert re.search(rf"{option}\b", help_of(*command)), f"{option} in: {' '.join(call)}"
 

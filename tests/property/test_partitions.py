@@ -13,7 +13,8 @@ import pytest
 from geo.locator import Locator
 from sessionwatch.engine.notices import NoticeRecord
 from sessionwatch.live.judging import LiveJudge
-from sessionwatch.live.partitions import BY, OutputTopics, PartitionJudges, PartitionStore
+from sessionwatch.live.partition_store import PartitionStore
+from sessionwatch.live.partitions import OutputTopics, PartitionJudges
 from streams.accounting import Accounting
 from streams.adapters import adapters
 from streams.canonical import Canonical
@@ -41,7 +42,7 @@ class Run:
     def __init__(self, fold_us: int, seed: int, records: list[One]) -> None:
         """Nothing is judged yet."""
         loaded = ruleset(fold_us)
-        self.ruleset = replace(loaded, rules=tuple(rule for rule in loaded.rules if rule.by == BY))
+        self.ruleset = replace(loaded, rules=tuple(rule for rule in loaded.rules if rule.by == "user"))
         self.random = random.Random(seed)
         self.records = records
         self.state: dict[bytes, bytes] = {}
@@ -86,7 +87,7 @@ class Run:
 
     def finish(self) -> None:
         """The input has ended."""
-        judge = LiveJudge(self.ruleset, Locator(), lateness(slow=True), PartitionStore(self.state), kinds=(BY,))
+        judge = LiveJudge(self.ruleset, Locator(), lateness(slow=True), PartitionStore(self.state), kinds=("user",))
         self.notices += judge.finish().notices
 
 

@@ -20,6 +20,8 @@ class Read(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp: int = 0
 
 
 def create(servers: str, topics: Mapping[str, int], **settings: str) -> None:
@@ -64,7 +66,10 @@ def read_all(servers: str, topic: str) -> list[Read]:
         while any(consumer.position(partition) < ends[partition] for partition in partitions):
             assert time.monotonic() < until, f"{topic} cannot be read to its end"
             for partition, records in consumer.poll(timeout_ms=100).items():
-                found += [Read(partition.partition, one.offset, one.key, one.value) for one in records]
+                found += [
+                    Read(partition.partition, one.offset, one.key, one.value, tuple(one.headers), one.timestamp)
+                    for one in records
+                ]
         return sorted(found)
     finally:
         consumer.close(autocommit=False)

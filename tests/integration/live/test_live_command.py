@@ -10,24 +10,14 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from models.instants import to_us
-from sessionwatch.cli.live import lateness_of
-from sessionwatch.engine.plan import EnginePlan
-from sessionwatch.live.judging import LiveJudge
-from sessionwatch.live.partitions import BY, PartitionStore, rank
-from sessionwatch.ruleset.loading import bundled_rules
-from streams.kafka.batches import Record
-from streams.kafka.changelog import PartitionState
 from streams.kafka.connection import connection
 from streams.kafka.topics import admin, create, layouts
-from streams.reading import read
 from tests.integration.live.clients import WAIT_MAX_S, Watcher, feed, read_all
+from tests.integration.live.equality import assert_as_replayed, end_input, wait_until_judged
 
 GOLDEN = Path(__file__).parents[2] / "replay" / "hospital-day.alerts.jsonl"
 PARTITIONS = 2
@@ -63,18 +53,6 @@ class Live:
         """How many records are done with."""
         return sum(self.watcher.committed(self.group, self.events).values())
 
-    def notices(self) -> list[dict[str, Any]]:
-        """What was told."""
-        return [json.loads(one.value or b"") for one in read_all(self.servers, f"{self.prefix}.notices")]
-
-    def state(self) -> list[PartitionState]:
-        """What is kept, by partition, as a start would read it."""
-        found = [PartitionState() for _ in range(PARTITIONS)]
-        for one in read_all(self.servers, f"{self.prefix}.state.by-user"):
-            record: Record = one  # type: ignore[assignment]  # it has all that is read
-            found[one.partition].read([record], rank)
-        return found
-
     def close(self) -> None:
         """Leave nothing running."""
         for process in self._processes:
@@ -92,28 +70,6 @@ def live(kafka: str, unique: str, tmp_path: Path) -> Iterator[Live]:
     made.close()
 
 
-def finished(live: Live, until_us: int) -> list[dict[str, Any]]:
-    """What the judges of all partitions tell when they hear that the input has ended, going on from what is kept."""
-    plan = EnginePlan((bundled_rules(),))
-    loaded = plan.ruleset()
-    ruleset = replace(loaded, rules=tuple(rule for rule in loaded.rules if rule.by == BY))
-    told = []
-    for state in live.state():
-        judge = LiveJudge(ruleset, plan.locator(), lateness_of(["okta"], {}), PartitionStore(state.data), kinds=(BY,))
-        told += [json.loads(notice.to_json()) for notice in judge.finish(until_us).notices]
-    return told
-
-
-def standing(notices: list[dict[str, Any]]) -> dict[str, str]:
-    """The alerts of a consumer that keeps the highest revision of each id, less those withdrawn."""
-    kept: dict[str, dict[str, Any]] = {}
-    for notice in notices:
-        before = kept.get(notice["alert"]["id"])
-        if before is None or notice["revision"] >= before["revision"]:
-            kept[notice["alert"]["id"]] = notice
-    return {key: json.dumps(one["alert"]) for key, one in kept.items() if one["change"] != "withdrawn"}
-
-
 def test_killed_and_begun_again_it_tells_what_a_replay_finds(live: Live, example_day: Path) -> None:
     """Killed in the middle of the example day: every alert by user of the golden file, byte for byte, and no other."""
     files = [example_day / "warm-up.jsonl.gz", example_day / "day.jsonl.gz"]
@@ -128,15 +84,13 @@ def test_killed_and_begun_again_it_tells_what_a_replay_finds(live: Live, example
     first.wait()
     feed(live.servers, live.events, records[half:])
     second = live.start()
-    live.watcher.until(lambda: second.poll() is not None or live.committed() == len(records), "all committed")
+    end_input(live.servers, live.prefix)
+    wait_until_judged(live.watcher, live.servers, live.prefix)
     second.send_signal(signal.SIGTERM)
     assert second.wait(WAIT_MAX_S) == 0, live.log.read_text()
-    newest = max(to_us(event.at) for event in read(files))
-    alerts = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
-    wanted = {alert["id"]: json.dumps(alert) for alert in alerts if alert["subject"]["by"] == BY}
-    stood = standing(live.notices() + finished(live, newest))
-    assert stood.keys() == wanted.keys()
-    assert stood == wanted
+    stood = assert_as_replayed(live.servers, live.prefix)
+    golden = [line for line in GOLDEN.read_bytes().splitlines() if b'"by":"user"' in line]
+    assert sorted(stood.values()) == sorted(golden)
     assert len(read_all(live.servers, f"{live.prefix}.dead-letter")) >= 1
 
 
