@@ -17,7 +17,7 @@ unexport PYTHONPATH
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types layers docs format fuzz bench quality example limits outline geo geo-accuracy lock clean ready-run ready-dev
+.PHONY: help run test coverage lint types layers docs format fuzz bench quality example limits outline geo geo-accuracy lock clean ready-run ready-dev
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -28,7 +28,10 @@ run: ready-run  ## replay the bundled example day; alerts and a report go to out
 		--alerts out/alerts.jsonl --dead-letter out/dead-letter.jsonl || test $$? -eq 3
 	@$(BIN)/sessionwatch report $(EXAMPLE)/*.jsonl.gz --output out/report.html || test $$? -eq 3
 
-test: ready-dev  ## run every test; prints coverage (PYTEST="-k travel" adds arguments)
+test: ready-dev  ## run every test (PYTEST="-k travel" adds arguments)
+	@$(PY) -m pytest --numprocesses=auto --dist=worksteal $(PYTEST)
+
+coverage: ready-dev  ## the same, and which lines and branches no test runs; takes about twice as long
 	@$(PY) -m pytest --numprocesses=auto --dist=worksteal --cov --cov-report=term $(PYTEST)
 
 lint: ready-dev  ## check style: ruff
