@@ -348,7 +348,7 @@ class LateLane:
     def _count_capped(self, s: LateSubject, event: PlacedEvent) -> None:
         s.capped = True
         for entry in self.program.table[event.kind]:
-            if entry.when is None or entry.when(event):
+            if entry.judges and (entry.when is None or entry.when(event)):
                 self.judgement.counts[entry.index].capped += 1
 
     def _resolve(self, s: LateSubject, settled: SubjectState) -> None:

@@ -166,6 +166,14 @@ def test_in_order_the_cap_changes_nothing_but_its_counter() -> None:
     assert len(capped.lane.subjects[ANN].recent) == 10
 
 
+def test_what_a_rule_only_hears_settles_early_without_asking_its_condition() -> None:
+    """A condition knows the kinds that its rule selects, and none of those that the detector only hears of."""
+    selective = dataclasses.replace(IDLE, when=lambda one: {"login": True}[one.kind])
+    watch = Watch(selective, recent_max=2)
+    watch.feed(event("in", 0), *(event(f"out{i}", i / 100, "logout") for i in range(1, 6)))
+    assert watch.counts.rules["idle"].capped == 1
+
+
 def test_the_cap_counts_bytes_too() -> None:
     """Few but large events settle early as well."""
     watch = Watch(EXPORT, recent_bytes_max=2000)
