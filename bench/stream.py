@@ -59,11 +59,11 @@ class Line(NamedTuple):
     json: str
 
 
-def lines(events: int, seed: int) -> Iterator[str]:
-    """`events` JSON lines in the order of the file."""
+def lines(events: int, seed: int, every: int = 1) -> Iterator[str]:
+    """`events` JSON lines in the order of the file; of them, those of one user in `every`."""
     late: list[Line] = []
     draw = Random(seed + 1)
-    for number, (at_us, text) in enumerate(_in_order(events, seed, attacks(events, seed))):
+    for number, (at_us, text) in enumerate(_in_order(events, seed, attacks(events, seed), every)):
         while late and late[0].arrives_us <= at_us:
             yield heapq.heappop(late).json
         if draw.random() < LATE_SHARE:
@@ -74,23 +74,24 @@ def lines(events: int, seed: int) -> Iterator[str]:
         yield heapq.heappop(late).json
 
 
-def _in_order(events: int, seed: int, staged: Sequence[Attack]) -> Iterator[tuple[int, str]]:
+def _in_order(events: int, seed: int, staged: Sequence[Attack], every: int) -> Iterator[tuple[int, str]]:
     """The events in order of time: honest ones, and those of `staged` among them."""
     world = World()
     steps = sorted(((step.at_us, n, step) for n, step in enumerate(s for one in staged for s in one.steps)))
     honest = max(1, events - len(steps))
+    steps = [one for one in steps if one[2].user % every == every // 2]
     next_step = 0
-    for at_us, user, kind, die in _drawn(honest, seed):
+    for number, at_us, user, kind, die in _drawn(honest, seed, every):
         while next_step < len(steps) and steps[next_step][0] <= at_us:
             yield steps[next_step][0], world.staged(steps[next_step][2])
             next_step += 1
-        yield at_us, world.event(at_us, user, KINDS[kind], die)
+        yield at_us, world.event(number, at_us, user, KINDS[kind], die)
     for _, _, step in steps[next_step:]:
         yield step.at_us, world.staged(step)
 
 
-def _drawn(events: int, seed: int) -> Iterator[tuple[int, int, int, int]]:
-    """When, who, which kind, and a die of 30 bits for all the rest."""
+def _drawn(events: int, seed: int, every: int) -> Iterator[tuple[int, int, int, int, int]]:
+    """Its number, when, who, which kind, and a die of 30 bits for all the rest; of one user in `every`."""
     draw = np.random.default_rng(seed)
     weights = np.arange(1, USERS + 1, dtype=float) ** -0.75
     cumulated = np.cumsum(weights / weights.sum())
@@ -106,7 +107,9 @@ def _drawn(events: int, seed: int) -> Iterator[tuple[int, int, int, int]]:
         # Everybody mistypes alike: the busiest are machines, and those do not.
         users = np.where(kinds == failed, draw.integers(0, USERS, size), users)
         dice = draw.integers(0, 2**30, size)
-        yield from zip(at_us.tolist(), users.tolist(), kinds.tolist(), dice.tolist(), strict=True)
+        (chosen,) = (users % every == every // 2).nonzero()
+        drawn = (one[chosen].tolist() for one in (at_us, users, kinds, dice))
+        yield from zip((chosen + start + 1).tolist(), *drawn, strict=True)
 
 
 def labels(staged: Sequence[Attack]) -> Iterator[dict[str, Any]]:

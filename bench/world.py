@@ -97,13 +97,11 @@ class World:
         self._addresses = [address(n) for n in range(ADDRESSES)]
         self._places = [_place(city) for city in CITIES]
         self._far = [_place(city) for city in FAR_CITIES]
-        self._number = 0
         self._second = 0
         self._stamp = ""
 
-    def event(self, at_us: int, user: int, kind: str, die: int) -> str:
+    def event(self, number: int, at_us: int, user: int, kind: str, die: int) -> str:
         """An honest event: `die` decides which device, whether roaming, and how much."""
-        self._number += 1
         city = user % len(CITIES)
         phone = die & 3 == 0
         roams = die >> 2 & 63 == 0
@@ -116,7 +114,7 @@ class World:
         agent = PHONES[user & 1] if phone else AGENTS[user % len(AGENTS)]
         outcome = "failure" if kind == "login_failed" or (kind[:3] == "mfa" and die >> 8 & 127 == 0) else "success"
         line = (
-            f'{{"id":"{self._number:012x}","at":"{self._at(at_us)}Z","kind":"{kind}","source":"okta",'
+            f'{{"id":"{number:012x}","at":"{self._at(at_us)}Z","kind":"{kind}","source":"okta",'
             f'"tenant":"clinic","user":"{name(user)}","session":"s{user:06d}-{phone:d}-{self._sessions[slot]:03d}",'
             f'"action":"{ROLE_ACTIONS[die >> 8 & 3] if role and kind == "activity" else ACTIONS[kind]}",'
             f'"outcome":"{outcome}","ip":"{self._addresses[home]}","user_agent":"{agent}",'
