@@ -24,12 +24,10 @@ import msgspec
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.stream import lines  # noqa: E402 - a script finds the packages once the path is set
+from bench.state_shares import lived, sizes  # noqa: E402 - a script finds the packages once the path is set
 from models.events import SessionEvent  # noqa: E402 - as above
 from sessionwatch.cli.replay import Request, run  # noqa: E402 - as above
-from sessionwatch.engine.in_order import Engine  # noqa: E402 - as above
 from sessionwatch.engine.plan import EnginePlan  # noqa: E402 - as above
-from sessionwatch.ruleset.compiled import Ruleset  # noqa: E402 - as above
 from streams.reading import ReadSettings, read_blocks  # noqa: E402 - as above
 from streams.replay import Window, replay  # noqa: E402 - as above
 
@@ -124,7 +122,7 @@ class Pauses:
 
 
 def memory(asked: argparse.Namespace) -> dict[str, Any]:
-    """Memory, encoded state and the collector's pauses of an engine through which the whole stream has gone."""
+    """Memory and the collector's pauses of an engine through which the whole stream has gone."""
     engine = EnginePlan((asked.rules,)).engine()
     pauses = Pauses()
     gc.collect()
@@ -135,17 +133,9 @@ def memory(asked: argparse.Namespace) -> dict[str, Any]:
     gc.collect()
     resident = _resident_bytes() - before
     users = {subject for lane in engine.lanes if lane.program.by == "user" for subject in lane.subjects}
-    encoded = [
-        len(lane.program.encode(state))
-        for lane in engine.lanes
-        if lane.program.by == "user"
-        for state in lane.subjects.values()
-    ]
     return {
         "events": engine.counts.events,
         "users": len(users),
-        "state_bytes_per_user": round(sum(encoded) / max(1, len(encoded)), 1),
-        "state_bytes_max": max(encoded, default=0),
         "resident_bytes_per_user": round(resident / max(1, len(users)), 1),
         "gc_pause_ms_max": round(pauses.processor_ms, 3),
         "gc_pause_wall_ms_max": round(pauses.wall_ms, 3),
@@ -155,25 +145,8 @@ def memory(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def state(asked: argparse.Namespace) -> dict[str, Any]:
-    """Encoded state after a long stream that is never written down, of one user in `sample`; others are not judged."""
-    ruleset = EnginePlan((asked.rules,)).ruleset()
-    users = Ruleset(tuple(rule for rule in ruleset.rules if rule.by == "user"), ruleset.version)
-    engine = Engine(users, EnginePlan((asked.rules,)).locator())
-    decode_one = msgspec.json.Decoder(SessionEvent).decode
-    chosen = (
-        decode_one(line)
-        for line in lines(asked.events, asked.seed)
-        if int(line.split('"user":"', 1)[1].partition("@")[0][-6:]) % asked.sample == 0
-    )
-    replay(_in_order(chosen), engine, Window())
-    (lane,) = engine.lanes
-    encoded = [len(lane.program.encode(one)) for one in lane.subjects.values()]
-    return {
-        "state_events": asked.events,
-        "state_users": len(encoded),
-        "state_bytes_per_user": round(sum(encoded) / max(1, len(encoded)), 1),
-        "state_bytes_max": max(encoded, default=0),
-    }
+    """What a store keeps of a user after a long stream, which is never written down: of one user in `sample`."""
+    return {"state_events": asked.events, **sizes(lived(asked.rules, asked.events, asked.seed, asked.sample))}
 
 
 def _nearly_sorted(file: Path) -> Iterator[SessionEvent]:

@@ -16,8 +16,10 @@ from sessionwatch.errors import StateError
 
 RING_MAX: Final = 32
 """Hashes of the last settled events, to tell a further copy from a late event."""
-BLOB_SCHEMA: Final = 1
-"""The schema of a stored subject. Newer blobs are refused rather than guessed at."""
+HASH_BYTES: Final = 5
+"""Bytes of such a hash: one late event in thirty thousand million is taken for a copy."""
+BLOB_SCHEMA: Final = 2
+"""The schema of a stored subject. Newer blobs are refused rather than guessed at; those of 1 are read."""
 _ZERO: Final[OrderKey] = (-NEVER_US, 0, 0, "")
 
 
@@ -45,7 +47,7 @@ class LateSubject:
         self.settled_now_us = -NEVER_US
         self.newest_us = -NEVER_US
         self.newest_by_source: dict[str, int] = {}
-        self.ring: list[int] = []
+        self.ring: list[bytes] = []
         self.late_told: dict[str, int] = {}
         self.capped = False
         self.offset = 0
@@ -92,7 +94,10 @@ class LateSubject:
 
 
 class SubjectBlob(msgspec.Struct, array_like=True):
-    """A `LateSubject` as it is stored: all that is needed to go on elsewhere, in one entry."""
+    """A `LateSubject` as it is stored: all that is needed to go on elsewhere, in one entry.
+
+    `ring` holds its hashes one after the other; in schema 1 it was a list of numbers of 64 bits.
+    """
 
     schema: int
     pack: bytes
@@ -106,7 +111,7 @@ class SubjectBlob(msgspec.Struct, array_like=True):
     settled_now_us: int
     newest_us: int
     newest_by_source: dict[str, int]
-    ring: list[int]
+    ring: bytes | list[int]
     late_told: dict[str, int]
     capped: bool
 
@@ -117,7 +122,7 @@ def stored(s: LateSubject, pack: bytes) -> bytes:
     return _encode(
         SubjectBlob(
             BLOB_SCHEMA, pack, s.offset, s.writes, s.settled, s.head.now_us, s.recent, list(s.tracked.values()),
-            s.until, s.settled_now_us, s.newest_us, s.newest_by_source, s.ring, s.late_told, s.capped,
+            s.until, s.settled_now_us, s.newest_us, s.newest_by_source, b"".join(s.ring), s.late_told, s.capped,
         )
     )  # fmt: skip
 
@@ -141,7 +146,7 @@ def restored(blob: SubjectBlob, head: SubjectState) -> LateSubject:
     s = LateSubject(head)
     for name in ("offset", "writes", "settled", "recent", "until", "settled_now_us", "newest_us", "newest_by_source"):
         setattr(s, name, getattr(blob, name))
-    s.ring, s.late_told, s.capped = blob.ring, blob.late_told, blob.capped
+    s.ring, s.late_told, s.capped = _hashes(blob.ring), blob.late_told, blob.capped
     s.sizes = [len(_encode(event)) for event in blob.recent]
     s.size = sum(s.sizes)
     s.tracked = {tracked.alert_id: tracked for tracked in blob.tracked}
@@ -164,9 +169,19 @@ def settle_as_it_is(s: LateSubject, program: Program) -> None:
     s.drop(0, len(s.recent))
 
 
-def hash_of(event: PlacedEvent) -> int:
-    """64 bits of what copies share."""
-    return zlib.crc32("\0".join(event.identity).encode()) << 32 | (event.at_us & 0xFFFFFFFF)
+def hash_of(event: PlacedEvent) -> bytes:
+    """40 bits of what copies share."""
+    return _hash(zlib.crc32("\0".join(event.identity).encode()), event.at_us)
+
+
+def _hash(identity: int, at_us: int) -> bytes:
+    return (identity << 8 | at_us & 0xFF).to_bytes(HASH_BYTES)
+
+
+def _hashes(ring: bytes | list[int]) -> list[bytes]:
+    if isinstance(ring, bytes):
+        return [ring[at : at + HASH_BYTES] for at in range(0, len(ring), HASH_BYTES)]
+    return [_hash(one >> 32, one) for one in ring]
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -10,14 +10,14 @@ from typing import Final, NamedTuple
 from sessionwatch.live.state_file import StateFile
 
 _HOLDS: Final = (
-    ("entries", "kind", "value", "blob"),
+    ("entries", "kind", "value", "plain(blob)"),
     ("alerts", "'alert'", "id", "alert"),
     ("notices", "'notice'", "n", "line"),
     ("held", "'event'", "n", "event"),
     ("late", "'late event'", "n", "event"),
     ("dead_letters", "'dead letter'", "n", "entry"),
 )
-"""Where a name may stand: table, what it is called, what tells one row, the bytes."""
+"""Where a name may stand: table, what it is called, what tells one row, the bytes, unpacked where they were packed."""
 KEY_BYTES: Final = 32
 
 

@@ -20,6 +20,7 @@ from sessionwatch.engine.notices import NoticeRecord
 from sessionwatch.engine.session_timelines import Timeline
 from sessionwatch.errors import StateError
 from sessionwatch.live.entries import STREAM_KEY, Entry, Store
+from sessionwatch.live.packing import Packing
 from sessionwatch.live.tallies import Tally, count_on, tally_of
 from sessionwatch.ruleset.compiled import Ruleset
 
@@ -98,6 +99,7 @@ class LiveJudge:
         self.ruleset, self.locator, self.lateness = ruleset, locator, lateness
         self.store = store
         self.loaded_max = loaded_max
+        self._packing = Packing()
         self._kinds = tuple(kinds)
         self._resolves = resolves
         self.outlook = Outlook()
@@ -182,7 +184,11 @@ class LiveJudge:
         return self._judged(self.engine.finish(self.stream.offset, until_us), self.stream.offset + 1)
 
     def _fetch(self, kind: By) -> Fetch:
-        return lambda subject: self.store.blob(kind, *subject)
+        def fetched(subject: Subject) -> bytes | None:
+            stored = self.store.blob(kind, *subject)
+            return None if stored is None else self._packing.unpacked(stored, subject[1])
+
+        return fetched
 
     def _wake(self, until_us: int) -> None:
         """Bring subjects into memory for which the watermark has something to do."""
@@ -212,7 +218,8 @@ class LiveJudge:
             if s is None:
                 yield Entry(kind, tenant, value, None)
             else:
-                yield Entry(kind, tenant, value, lane.blob((tenant, value)), s.wake_us, self.stream.offset)
+                blob = self._packing.packed(lane.blob((tenant, value)))
+                yield Entry(kind, tenant, value, blob, s.wake_us, self.stream.offset)
         lane.touched.clear()
         excess = len(lane.subjects) - self.loaded_max
         for subject in [one for one, _ in zip(lane.subjects, range(excess), strict=False)]:

@@ -19,6 +19,7 @@ from models.findings import By
 from sessionwatch.errors import StateError
 from sessionwatch.live.entries import Entry, EntryKind
 from sessionwatch.live.judging import Judged
+from sessionwatch.live.packing import Packing
 from streams.deadletter import Entry as DeadEntry
 from streams.sources.segments import Position
 
@@ -128,6 +129,9 @@ class StateFile:
         (schema,) = db.execute("PRAGMA user_version").fetchone()
         if schema > SCHEMA:
             raise StateError(f"{self.path}: has schema {schema}, this version reads up to {SCHEMA}; upgrade first")
+        # What names a person is found in blobs too, and those are packed.
+        unpacked = Packing().unpacked
+        db.create_function("plain", 1, lambda blob: unpacked(blob, "some subject"), deterministic=True)
         if self._lock < 0:
             db.execute("PRAGMA query_only = ON")
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zlib
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -17,7 +18,7 @@ from sessionwatch.engine.counts import EngineCounts
 from sessionwatch.engine.disorder import DisorderEngine
 from sessionwatch.engine.folds import FOLDS_MAX
 from sessionwatch.engine.late import LateLane
-from sessionwatch.engine.late_subject import read_blob
+from sessionwatch.engine.late_subject import BLOB_SCHEMA, read_blob
 from sessionwatch.engine.lateness import Lateness
 from sessionwatch.engine.notices import NoticeRecord
 from sessionwatch.engine.program import Program
@@ -225,6 +226,24 @@ def test_state_of_a_newer_schema_or_cut_short_is_refused() -> None:
     for broken in (blob[:-3], b"\x9d\x63" + blob[2:]):
         with pytest.raises(StateError, match=r"restore an older|upgrade"):
             Watch(TRAVEL).lane.restore(ANN, broken)
+
+
+def test_a_blob_of_the_schema_before_is_read_and_its_copies_are_known() -> None:
+    """An upgrade begins nothing anew: hashes of settled events were numbers of 64 bits then."""
+    watch = Watch(TRAVEL)
+    watch.feed(event("a", 0), event("b", 30), event("c", 60))
+    now = msgspec.msgpack.decode(watch.lane.blob(ANN))
+    assert now[0] == BLOB_SCHEMA == 2
+    at_us = [event("", minute).order[0] for minute in (0, 30)]
+    ring = [
+        zlib.crc32(f"\0fast\0{name}".encode()) << 32 | at & 0xFFFFFFFF for name, at in zip("ab", at_us, strict=True)
+    ]
+    before = msgspec.msgpack.encode([1, *now[1:12], ring, *now[13:]])
+    after = Watch(TRAVEL)
+    after.lane.restore(ANN, before)
+    assert msgspec.msgpack.decode(after.lane.blob(ANN))[12] == now[12]
+    after.feed(event("a", 0), event("b", 30), event("d", 1))
+    assert (after.counts.duplicates, after.counts.late) == (2, 1)
 
 
 def test_a_forged_date_is_held_out_under_disorder_too() -> None:
