@@ -17,7 +17,7 @@ unexport PYTHONPATH
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage lint types layers docs format fuzz bench quality example limits outline geo geo-accuracy lock clean ready-run ready-dev
+.PHONY: help run test coverage lint types layers docs format fuzz bench quality example limits settings outline geo geo-accuracy lock clean ready-run ready-dev
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -62,6 +62,9 @@ example: ready-run  ## make the example day anew; the same bytes each time
 
 limits: ready-run  ## write the table of docs/limits.md from the code
 	@$(PY) docs/limits.py
+
+settings: ready-run  ## write the tables of docs/settings.md and docs/metrics.md from the code
+	@$(PY) docs/settings.py
 
 outline: ready-run  ## make the outline of the world's countries anew (needs npm); the same bytes each time
 	@mkdir -p out

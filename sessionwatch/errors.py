@@ -127,3 +127,7 @@ class RulesetError(WrittenError):
 
 class MappingError(WrittenError):
     """A mapping with faults is no format. `sessionwatch formats --mapping FILE` tells them all."""
+
+
+class SettingsError(WrittenError):
+    """Settings with faults are refused whole: each by file and line, or by its variable of the environment."""

@@ -2,51 +2,67 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.monitoring import (
+    BoundOption,
+    DatabasesOption,
+    ExpectOption,
+    LogOption,
+    MonitorOption,
+    NetworksOption,
+    RedactOption,
+    RulesOption,
+    log_form,
+    monitored,
+    spans_by_source,
+)
+from sessionwatch.cli.settings import SettingsOption, broker_of
 from sessionwatch.cli.watch import bounds_of
 from sessionwatch.engine.lateness import Lateness
 from sessionwatch.engine.plan import EnginePlan, attributes_read
 from sessionwatch.errors import KafkaError
+from sessionwatch.live.feeds import Feeds
+from sessionwatch.live.lane_reports import LaneReports
+from sessionwatch.live.logs import Log, begin_log
 from sessionwatch.live.partition_store import rank
 from sessionwatch.live.partitions import OutputTopics, PartitionJudges
 from sessionwatch.ruleset.loading import bundled_rules
 from streams.adapters import adapters
-from streams.kafka.connection import Connection, connection
+from streams.kafka.connection import Connection
 from streams.kafka.settings import LaneSettings
 from streams.kafka.topics import DEAD_LETTER, EVENTS, NOTICES, STATE, admin, faults, find, layouts
 
 
 def live_command(  # noqa: PLR0913  # as many as the command has options
+    context: typer.Context,
     *,
     prefix: Annotated[str, typer.Option(help="What the names of all topics begin with.")] = "sessionwatch",
     member: Annotated[
         str, typer.Option(help="A lasting name of this process: after a restart it has its partitions back at once.")
     ] = "",
-    rules: Annotated[list[Path] | None, typer.Option(help="Rule files or folders instead of the bundled ones.")] = None,
-    geo: Annotated[list[Path] | None, typer.Option(help="A GeoIP2 or GeoLite2 database; may be repeated.")] = None,
-    networks: Annotated[
-        list[Path] | None, typer.Option(help="A list of your own networks and their classes; may be repeated.")
-    ] = None,
+    rules: RulesOption = None,
+    geo: DatabasesOption = None,
+    networks: NetworksOption = None,
     tenant: Annotated[str, typer.Option(help="The organisation of events that name none.")] = "default",
     source: Annotated[
         list[str] | None, typer.Option(help="A source of the events, such as okta; may be repeated. Default: any.")
     ] = None,
-    bound: Annotated[
-        list[str] | None, typer.Option(help="How late a source may be, such as okta=5m; may be repeated.")
-    ] = None,
-    redact: Annotated[bool, typer.Option("--redact", help="Leave the raw text out of dead letters.")] = False,
+    bound: BoundOption = None,
+    redact: RedactOption = False,
+    expect: ExpectOption = None,
+    monitor: MonitorOption = None,
+    log: LogOption = "text",
+    settings: SettingsOption = None,  # noqa: ARG001  # applied while it is read
 ) -> None:
     """Judge events from Kafka as they arrive, by rules by user. A crash at any point loses and doubles nothing."""
-    broker = connection(os.environ)
+    broker = broker_of(context)
+    speak = begin_log("live", log_form(log), [broker.secret() or ""])
     lateness = lateness_of(source or [], bounds_of(bound or []))
     plan = EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), networks=tuple(networks or ()))
     loaded = plan.ruleset()
@@ -55,7 +71,7 @@ def live_command(  # noqa: PLR0913  # as many as the command has options
     partitions = checked(broker, prefix)
     topics = OutputTopics(f"{prefix}.{NOTICES}", f"{prefix}.{DEAD_LETTER}")
     judges = PartitionJudges(ruleset, locator, lateness, adapters(())["native"], topics, tenant, redact)
-    settings = LaneSettings(
+    lane = LaneSettings(
         group=f"{prefix}.detect.by-user",
         topic=f"{prefix}.{EVENTS}",
         changelog=f"{prefix}.{STATE}",
@@ -63,10 +79,11 @@ def live_command(  # noqa: PLR0913  # as many as the command has options
         member=member,
     )
     left_out = [rule.id for rule in loaded.rules if rule.by != "user" and rule.mode != "off"]
-    _tell(f"begins topic={settings.topic} partitions={partitions} rules={len(ruleset.rules)}")
+    speak("begins", topic=lane.topic, partitions=partitions, rules=len(ruleset.rules))
     if left_out:
-        _tell(f"rules that are not by user are not judged here: {', '.join(left_out)}")
-    _work(settings, broker, judges)
+        speak(f"rules that are not by user are not judged here: {', '.join(left_out)}")
+    reports = LaneReports(judges, Feeds(spans_by_source("--expect", expect or ())), topics.notices, speak)
+    _work(lane, broker, judges, reports, monitor, speak)
     raise typer.Exit(Exit.DONE)
 
 
@@ -93,24 +110,31 @@ def checked(broker: Connection, prefix: str) -> int:
     return found[f"{prefix}.{EVENTS}"].partitions
 
 
-def _work(settings: LaneSettings, broker: Connection, judges: PartitionJudges) -> None:
+def _work(
+    settings: LaneSettings,
+    broker: Connection,
+    judges: PartitionJudges,
+    reports: LaneReports,
+    monitor: str | None,
+    log: Log,
+) -> None:
     try:
         from streams.kafka.worker import app_of, lane_of, work
     except ImportError as error:
         raise KafkaError('live needs the extra "live"; install it: pip install "sessionwatch[live]"') from error
-    lane = lane_of(settings, broker, judges, rank)
-    lane.on_open = lambda: _tell(f"ready entries={lane.keys}")
-    try:
-        # Ends the process by SystemExit.
-        work(app_of(lane, broker))
-    finally:
-        counts = lane.counts
-        _tell(
-            f"stopped records={counts.records} notices_and_dead_letters={counts.outputs} late={judges.late} "
-            f"dead_letter={judges.accounting.dead_letter}"
-        )
-
-
-def _tell(line: str) -> None:
-    sys.stderr.write(f"live {line}\n")
-    sys.stderr.flush()
+    lane = reports.lane = lane_of(settings, broker, reports.judge, rank)
+    lane.on_open = lambda: log("ready", entries=lane.keys)
+    lane.on_batch, lane.on_measure = reports.measured.batches.observe, reports.look
+    with reports.measured.pauses, monitored(monitor, reports.metrics, reports.unready, log):
+        try:
+            # Ends the process by SystemExit.
+            work(app_of(lane, broker), own_log=True)
+        finally:
+            counts = lane.counts
+            log(
+                "stopped",
+                records=counts.records,
+                notices_and_dead_letters=counts.outputs,
+                late=judges.late,
+                dead_letter=judges.accounting.dead_letter,
+            )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.settings import SettingsOption, broker_of
 from sessionwatch.errors import KafkaError
-from streams.kafka.connection import connection
 from streams.kafka.topics import PARTITIONS_MAX, admin, create, faults, find, layouts
 
 
@@ -22,6 +21,7 @@ class Action(StrEnum):
 
 
 def topics_command(
+    context: typer.Context,
     action: Annotated[Action, typer.Argument(help="create makes what is missing and then checks; check only looks.")],
     *,
     prefix: Annotated[str, typer.Option(help="What the names of all topics begin with.")] = "sessionwatch",
@@ -30,9 +30,10 @@ def topics_command(
         typer.Option(min=1, max=PARTITIONS_MAX, help="Of events, state and notices; create makes 12 unless told."),
     ] = None,
     replicas: Annotated[int, typer.Option(min=1, max=9, help="Copies of each topic that create makes.")] = 3,
+    settings: SettingsOption = None,  # noqa: ARG001  # applied while it is read
 ) -> None:
-    """Make or check the topics of the live path. Servers and credentials come from the environment (docs/kafka.md)."""
-    broker = connection(os.environ)
+    """Make or check the topics of the live path. Servers and credentials come from the settings (docs/kafka.md)."""
+    broker = broker_of(context)
     wanted = layouts(prefix, partitions)
     with admin(broker) as client:
         made = create(client, wanted, replicas) if action is Action.CREATE else []

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import typer
 
-from models.spans import span
 from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.inputs import MappingOption
+from sessionwatch.cli.monitoring import (
+    BoundOption,
+    DatabasesOption,
+    ExpectOption,
+    LogOption,
+    MonitorOption,
+    NetworksOption,
+    RedactOption,
+    RulesOption,
+    log_form,
+    monitored,
+    spans_by_source,
+)
 from sessionwatch.cli.outputs import check_outputs
+from sessionwatch.cli.settings import SettingsOption, settings_of
 from sessionwatch.engine.plan import EnginePlan, attributes_read
 from sessionwatch.errors import UsageError
+from sessionwatch.live.feeds import Feeds
+from sessionwatch.live.logs import Log, begin_log
 from sessionwatch.live.records import Records, WatchSettings
 from sessionwatch.live.state_file import StateFile
 from sessionwatch.live.watch import Watch, run, written_until
@@ -32,12 +47,11 @@ from streams.sources.pipe import Pipe
 from streams.sources.records import RECORD_BYTES_MAX
 
 TOKEN_VARIABLE: Final = "SESSIONWATCH_TOKEN"  # noqa: S105  # the name of a variable, not its value
-PAGES_VARIABLE: Final = "SESSIONWATCH_STATE_PAGES_MAX"
-"""Bounds the state file, in pages of 4 KiB; unset: the disk does."""
 TOKEN_LENGTH_MIN: Final = 16
 
 
 def watch_command(  # noqa: PLR0913  # as many as the command has options
+    context: typer.Context,
     paths: Annotated[
         list[str] | None, typer.Argument(help="Files, folders or globs; - is standard input.", metavar="[PATH...]")
     ] = None,
@@ -55,22 +69,34 @@ def watch_command(  # noqa: PLR0913  # as many as the command has options
     once: Annotated[bool, typer.Option("--once", help="Judge what is there to its end, and stop.")] = False,
     log_format: Annotated[str, typer.Option("--format", help="A format's name; auto looks at the records.")] = "auto",
     mapping: MappingOption = None,
-    rules: Annotated[list[Path] | None, typer.Option(help="Rule files or folders instead of the bundled ones.")] = None,
-    geo: Annotated[list[Path] | None, typer.Option(help="A GeoIP2 or GeoLite2 database; may be repeated.")] = None,
-    networks: Annotated[
-        list[Path] | None, typer.Option(help="A list of your own networks and their classes; may be repeated.")
-    ] = None,
+    rules: RulesOption = None,
+    geo: DatabasesOption = None,
+    networks: NetworksOption = None,
     tenant: Annotated[str, typer.Option(help="The organisation whose logs these are.")] = "default",
     lateness: Annotated[
         str, typer.Option(help="Wait for the slowest source met (all), or for those a subject was seen in (seen).")
     ] = "all",
-    bound: Annotated[
-        list[str] | None, typer.Option(help="How late a source may be, such as okta=5m; may be repeated.")
-    ] = None,
-    redact: Annotated[bool, typer.Option("--redact", help="Leave the raw text out of dead letters.")] = False,
+    bound: BoundOption = None,
+    redact: RedactOption = False,
+    expect: ExpectOption = None,
+    monitor: MonitorOption = None,
+    log: LogOption = "text",
+    settings: SettingsOption = None,  # noqa: ARG001  # applied as it is read
 ) -> None:
     """Judge logs as they are written. A crash at any point loses nothing and tells nothing twice."""
-    named = list(paths or [])
+    asked = settings_of(context)
+    named = list(paths or asked.watch.paths)
+    _check(named, listen, state, notices, once=once)
+    records = WatchSettings(log_format, tuple(mapping or ()), tenant, redact, _mode(lateness), bounds_of(bound or ()))
+    plan = EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), networks=tuple(networks or ()))
+    token = _token(token_file) if listen is not None else ""
+    feeds, speak = Feeds(spans_by_source("--expect", expect or ())), begin_log("watch", log_form(log), [token])
+    work = _Work(named, state, notices, records, plan, asked.watch.state_pages_max, feeds, speak)
+    raise typer.Exit(_watch(work, listen, token, monitor, once=once))
+
+
+def _check(named: list[str], listen: str | None, state: Path, notices: str | None, *, once: bool) -> None:
+    """Refuse what does not go together, before anything is opened."""
     if not named and listen is None:
         raise UsageError("nothing to watch: name files, - for standard input, or --listen 127.0.0.1:8088")
     if STDIN in named and len(named) > 1:
@@ -79,60 +105,70 @@ def watch_command(  # noqa: PLR0913  # as many as the command has options
         raise UsageError("--once ends with its input, and --listen has no end; leave one of them out")
     outputs = {"--state": state, "--notices": Path(notices) if notices not in {None, STDIN} else None}
     check_outputs([path for path in named if path != STDIN], outputs)
-    settings = WatchSettings(log_format, tuple(mapping or ()), tenant, redact, _mode(lateness), bounds_of(bound or ()))
-    plan = EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), networks=tuple(networks or ()))
-    token = _token(token_file) if listen is not None else ""
-    raise typer.Exit(_watch(named, state, notices, settings, plan, listen, token, once=once))
 
 
-def _watch(  # what the command was given, checked
-    paths: list[str],
-    state: Path,
-    notices: str | None,
-    settings: WatchSettings,
-    plan: EnginePlan,
-    listen: str | None,
-    token: str,
-    *,
-    once: bool,
-) -> Exit:
-    ruleset = plan.ruleset()
-    locator = plan.locator(attributes_read(ruleset))
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the command was given, checked."""
+
+    paths: list[str]
+    state: Path
+    notices: str | None
+    records: WatchSettings
+    plan: EnginePlan
+    pages_max: int | None
+    feeds: Feeds
+    log: Log
+
+
+def _watch(work: _Work, listen: str | None, token: str, monitor: str | None, *, once: bool) -> Exit:
+    ruleset = work.plan.ruleset()
+    locator = work.plan.locator(attributes_read(ruleset))
+    log = work.log
     with held_back(), ExitStack() as stack, _stopping() as (wake, stopped):
-        file = stack.enter_context(StateFile(state, pages_max=_pages_max()))
-        records = Records(settings, file.meta("sums"))
-        following = pipe = intake = None
-        if paths and paths != [STDIN]:
-            positions = file.positions()
-            following = Following(paths, settings.format, records.formats, positions, _tell, RECORD_BYTES_MAX)
-            stack.callback(following.close)
+        file = stack.enter_context(StateFile(work.state, pages_max=work.pages_max))
+        records = Records(work.records, file.meta("sums"))
+        following = _following(work, file, records, stack)
+        pipe = intake = None
         if listen is not None:
             from streams.sources.intake import Intake
 
             intake = Intake(listen, token, wake)
-        sink = None if notices is None else NoticeFile(notices, written_until(file, notices))
+        sink = None if work.notices is None else NoticeFile(work.notices, written_until(file, work.notices))
         if sink is not None:
             stack.callback(sink.close)
-        watch = Watch(ruleset, locator, records, file, sink)
-        if paths == [STDIN]:
-            pipe = Pipe(settings.format, records.formats, RECORD_BYTES_MAX, wake)
+        watch = Watch(ruleset, locator, records, file, sink, work.feeds)
+        stack.enter_context(watch.measured.pauses)
+        if work.paths == [STDIN]:
+            pipe = Pipe(work.records.format, records.formats, RECORD_BYTES_MAX, wake)
         if intake is not None:
-            intake.metrics, intake.moves = watch.metrics, watch.moves
+            intake.reports.metrics, intake.reports.unready = watch.metrics, watch.unready
             intake.start()
-            _tell(f"listening port={intake.port}")
-        _tell(f"ready state={state} rules={len(ruleset.rules)} {watch.line()}")
+            log("listening", port=intake.port)
+        stack.enter_context(monitored(monitor, watch.metrics, watch.unready, log))
+        log("ready", state=work.state, rules=len(ruleset.rules), **watch.figures())
         if once and following is not None:
             watch.read_files(following, final=True, stop=stopped.is_set)
             if not stopped.is_set():
                 watch.finish()
             watch.close()
         else:
-            run(watch, following, pipe, intake, wake, stopped.is_set, _tell)
-        _tell(f"stopped {watch.line()}")
+            run(watch, following, pipe, intake, wake, stopped.is_set, log)
+        log("stopped", **watch.figures())
         if stopped.is_set() and once:
             return Exit.INTERRUPTED
         ended = once or (pipe is not None and pipe.ended)
         return Exit.DEAD_LETTERS if ended and records.accounting.dead_letter else Exit.DONE
+
+
+def _following(work: _Work, file: StateFile, records: Records, stack: ExitStack) -> Following | None:
+    """The files that are named; closed with `stack`."""
+    if not work.paths or work.paths == [STDIN]:
+        return None
+    positions = file.positions()
+    made = Following(work.paths, work.records.format, records.formats, positions, work.log, RECORD_BYTES_MAX)
+    stack.callback(made.close)
+    return made
 
 
 @contextmanager
@@ -150,12 +186,6 @@ def _stopping() -> Iterator[tuple[threading.Event, threading.Event]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _tell(line: str) -> None:
-    """One line about the watch itself, for a person and for machines."""
-    sys.stderr.write(f"watch {line}\n")
-    sys.stderr.flush()
 
 
 def _token(path: Path | None) -> str:
@@ -183,22 +213,4 @@ def bounds_of(written: list[str] | tuple[()]) -> dict[str, timedelta]:
     Raises:
         UsageError: one is no bound.
     """
-    bounds = {}
-    for text in written:
-        source, equals, late = text.partition("=")
-        try:
-            bounds[source] = span(late)
-        except ValueError as error:
-            raise UsageError(f"--bound {text!r}: {error}; write okta=5m") from error
-        if not source or not equals:
-            raise UsageError(f"--bound {text!r} names no source; write okta=5m")
-    return bounds
-
-
-def _pages_max() -> int | None:
-    text = os.environ.get(PAGES_VARIABLE, "")
-    if not text:
-        return None
-    if not text.isdigit() or not int(text):
-        raise UsageError(f"{PAGES_VARIABLE} is {text!r}; give a number of pages of 4 KiB, or leave it unset")
-    return int(text)
+    return spans_by_source("--bound", written)

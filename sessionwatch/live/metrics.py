@@ -1,85 +1,120 @@
-"""What a watch counted, as Prometheus reads it."""
+"""What is counted of judging as it happens: one catalogue for a watch and for the workers on Kafka."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from models.instants import SECOND_US
 from sessionwatch.engine.counts import EngineCounts
+from sessionwatch.live.exposition import Histogram, Metric, Pauses, Sample
+from sessionwatch.live.feeds import Feeds
 from sessionwatch.live.judging import LiveJudge
 from streams.accounting import Accounting
 
-Sample = tuple[dict[str, str], float]
-"""Labels and a value."""
+Families = Iterator[tuple[str, Iterable[Sample]]]
+
+CATALOGUE: Final[Mapping[str, Metric]] = {
+    "records_total": Metric("counter", (), "Records read."),
+    "dropped_total": Metric("counter", ("reason",), "Records dropped by their adapter."),
+    "dead_letters_total": Metric("counter", ("reason",), "Records that could not be read."),
+    "events_total": Metric("counter", (), "Events made of records."),
+    "judged_events_total": Metric("counter", ("by",), "Events judged, once for each kind of subject."),
+    "judged_duplicates_total": Metric("counter", ("by",), "Further copies of an event."),
+    "judged_late_total": Metric("counter", ("by",), "Events later than their source's bound."),
+    "clock_skew_total": Metric("counter", (), "Events dated after they were received; held out of state."),
+    "unresolved_sessions_total": Metric("counter", (), "Events of a session whose user nobody has named."),
+    "not_evaluable_total": Metric("counter", ("rule", "reason"), "What could not be judged."),
+    "findings_total": Metric("counter", ("rule",), "Findings that may alert."),
+    "notices_total": Metric("counter", ("rule", "change"), "Notices since the start."),
+    "batch_seconds": Metric("histogram", (), "Seconds from a batch that was read to one that is written."),
+    "gc_pause_seconds": Metric("histogram", (), "Seconds that Python's garbage collector held everything up."),
+    "lag_seconds": Metric("gauge", ("partition",), "Now less the newest event judged; a watch has no partition."),
+    "lag_events": Metric("gauge", ("partition",), "Records that the broker has and that are not judged yet."),
+    "feed_silence_seconds": Metric("gauge", ("source",), "Now less when an event of the source last came."),
+    "feed_silent": Metric("gauge", ("source",), "1 where a source is silent for longer than it may be."),
+    "ready": Metric("gauge", (), "1 where /readyz says so."),
+    "start_time_seconds": Metric("gauge", (), "When the process began, in seconds since 1970."),
+    "state_bytes": Metric("gauge", (), "Size of the state: the file of a watch, or the entries of a worker."),
+    "state_entries": Metric("gauge", (), "Entries that a worker keeps: subjects, sessions, the stream itself."),
+    "held_events": Metric("gauge", (), "Events that a watch has read and not judged yet."),
+    "refused_total": Metric("counter", (), "POSTs refused with 429."),
+    "lane_batches_total": Metric("counter", (), "Batches that a worker has judged and written."),
+    "lane_records_total": Metric("counter", (), "Records that a worker has judged and written."),
+    "lane_outputs_total": Metric("counter", (), "Notices and dead letters that a worker has written."),
+    "lane_recovered_total": Metric("counter", (), "Entries that a worker has read back."),
+    "lane_fenced_total": Metric("counter", (), "Batches given up because the partition was another's by then."),
+    "lane_tries_failed_total": Metric("counter", (), "Tries of a batch that failed."),
+}
+"""By name, less `sessionwatch_`, which all begin with. The page of metrics is compared with it."""
 
 
 @dataclass(slots=True)
 class Measured:
-    """What only the process knows: steps and the seconds they took, how long the disk has it, alerts by rule."""
+    """What only the process knows. `notices`: by rule and change."""
 
-    steps: int = 0
-    step_seconds: float = 0.0
+    batches: Histogram = field(default_factory=Histogram)
+    pauses: Pauses = field(default_factory=Pauses)
+    begun_at_s: float = field(default_factory=time.time)
     state_bytes: int = 0
     refused: int = 0
     held: int = 0
-    notices: dict[tuple[str, str], int] = field(default_factory=dict)
+    notices: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-def metrics_text(judge: LiveJudge, accounting: Accounting, measured: Measured) -> str:
-    """The text of /metrics. Counters of events and records outlast a restart; those of the process begin anew."""
-    lines: list[str] = []
-    for name, kind, said, samples in _families(judge, accounting, measured):
-        lines += [f"# HELP sessionwatch_{name} {said}", f"# TYPE sessionwatch_{name} {kind}"]
-        lines += [f"sessionwatch_{name}{_labels(labels)} {value:.17g}" for labels, value in samples]
-    return "\n".join(lines) + "\n"
+def common(
+    judges: Iterable[LiveJudge], accounting: Accounting, measured: Measured, feeds: Feeds, unready: Callable[[], str]
+) -> Families:
+    """What a watch and a worker both have. Counters of events and records outlast a restart where state does."""
+    yield "records_total", [Sample({}, accounting.records_read)]
+    yield "dropped_total", _by("reason", accounting.dropped)
+    yield "dead_letters_total", _by("reason", accounting.dead_letters)
+    yield "events_total", [Sample({}, accounting.events_made)]
+    yield from _engines(list(judges))
+    told = sorted(measured.notices.items())
+    yield "notices_total", [Sample({"rule": rule, "change": change}, n) for (rule, change), n in told]
+    yield "batch_seconds", measured.batches.samples()
+    yield "gc_pause_seconds", measured.pauses.samples()
+    silence = feeds.silence_s()
+    yield "feed_silence_seconds", [Sample({"source": name}, seconds) for name, seconds in silence.items()]
+    yield "feed_silent", [Sample({"source": name}, feeds.is_silent(name)) for name in silence]
+    yield "ready", [Sample({}, not unready())]
+    yield "start_time_seconds", [Sample({}, measured.begun_at_s)]
 
 
-def _families(
-    judge: LiveJudge, accounting: Accounting, measured: Measured
-) -> Iterator[tuple[str, str, str, list[Sample]]]:
-    yield "records_total", "counter", "Records read.", [({}, accounting.records_read)]
-    dropped: list[Sample] = [({"reason": reason}, n) for reason, n in sorted(accounting.dropped.items())]
-    yield "dropped_total", "counter", "Records dropped by their adapter.", dropped
-    dead: list[Sample] = [({"reason": reason}, n) for reason, n in sorted(accounting.dead_letters.items())]
-    yield "dead_letters_total", "counter", "Records that could not be read.", dead
-    yield "events_total", "counter", "Events made of records.", [({}, accounting.events_made)]
-    lanes: list[tuple[str, EngineCounts]] = [(lane.program.by, lane.counts) for lane in judge.engine.lanes]
-    for name, said in (
-        ("events", "Events judged."),
-        ("duplicates", "Further copies of an event."),
-        ("late", "Events later than the bound."),
-    ):
-        yield f"judged_{name}_total", "counter", said, [({"by": by}, getattr(c, name)) for by, c in lanes]
-    stream = judge.engine.counts
-    yield "clock_skew_total", "counter", "Events dated after they were received.", [({}, stream.clock_skew)]
-    yield "unresolved_sessions_total", "counter", "Events of nobody known.", [({}, stream.unresolved_sessions)]
-    rules = [(rule, one) for counts in (stream, *(c for _, c in lanes)) for rule, one in sorted(counts.rules.items())]
-    not_evaluable: list[Sample] = [
-        ({"rule": rule, "reason": reason}, n) for rule, one in rules for reason, n in sorted(one.not_evaluable.items())
-    ]
-    yield "not_evaluable_total", "counter", "What could not be judged.", not_evaluable
-    yield "findings_total", "counter", "Findings that may alert.", [({"rule": r}, one.fired) for r, one in rules]
-    told: list[Sample] = [
-        ({"rule": rule, "change": change}, n) for (rule, change), n in sorted(measured.notices.items())
-    ]
-    yield "notices_total", "counter", "Notices since the start.", told
-    yield "steps_total", "counter", "Batches since the start.", [({}, measured.steps)]
-    yield "step_seconds_total", "counter", "Seconds that batches took.", [({}, measured.step_seconds)]
-    yield "refused_total", "counter", "POSTs refused with 429.", [({}, measured.refused)]
-    yield "state_bytes", "gauge", "Size of the state file.", [({}, measured.state_bytes)]
-    yield "held_events", "gauge", "Events read and not judged yet.", [({}, measured.held)]
-    if judge.stream.watermark_us > 0:
-        lag_s = time.time() - judge.stream.newest_us / SECOND_US
-        yield "feed_lag_seconds", "gauge", "Now less the newest event.", [({}, lag_s)]
+def lag_s(judge: LiveJudge) -> float | None:
+    """How far the newest event of a stream lies behind the clock, in seconds; None before there is one."""
+    return time.time() - judge.stream.newest_us / SECOND_US if judge.stream.newest_us > 0 else None
 
 
-def _labels(labels: dict[str, str]) -> str:
-    if not labels:
-        return ""
-    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
+def _engines(judges: list[LiveJudge]) -> Families:
+    lanes = [(lane.program.by, lane.counts) for judge in judges for lane in judge.engine.lanes]
+    for name in ("events", "duplicates", "late"):
+        sums = Counter[str]()
+        for by, counts in lanes:
+            sums[by] += getattr(counts, name)
+        yield f"judged_{name}_total", _by("by", sums)
+    streams = [judge.engine.counts for judge in judges]
+    yield "clock_skew_total", [Sample({}, sum(one.clock_skew for one in streams))]
+    yield "unresolved_sessions_total", [Sample({}, sum(one.unresolved_sessions for one in streams))]
+    yield from _rules([*streams, *(counts for _, counts in lanes)])
 
 
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def _rules(engines: list[EngineCounts]) -> Families:
+    not_evaluable: Counter[tuple[str, str]] = Counter()
+    findings: Counter[str] = Counter()
+    for counts in engines:
+        for rule, one in list(counts.rules.items()):
+            findings[rule] += one.fired
+            for reason, n in list(one.not_evaluable.items()):
+                not_evaluable[rule, reason] += n
+    told = sorted(not_evaluable.items())
+    yield "not_evaluable_total", [Sample({"rule": rule, "reason": reason}, n) for (rule, reason), n in told]
+    yield "findings_total", _by("rule", findings)
+
+
+def _by(label: str, counts: Mapping[str, float]) -> list[Sample]:
+    return [Sample({label: name}, n) for name, n in sorted(counts.items())]

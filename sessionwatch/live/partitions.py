@@ -113,6 +113,10 @@ class PartitionJudges:
         rows = partition.store.packed(partition.written, (records[-1].offset, 0))
         return Outcome(turn.outputs, rows)
 
+    def judges(self) -> dict[int, LiveJudge]:
+        """By partition."""
+        return {number: one.judge for number, one in list(self._partitions.items())}
+
     def _partition(self, batch: Batch) -> _Partition:
         partition = self._partitions.get(batch.partition)
         if partition is None or batch.fresh:

@@ -77,6 +77,7 @@ class Records:
                 getattr(self.accounting, name).update(kept)
         self.sources = set(sums.sources)
         self._dead: list[Entry] = []
+        self._heard: set[str] = set()
         canonical = Canonical(settings.tenant, {}, self.accounting)
         self._decoding = Decoding(canonical, RECORD_BYTES_MAX, self.accounting, self._bury)
 
@@ -92,6 +93,11 @@ class Records:
         """What could not be read since this was last asked."""
         dead, self._dead = self._dead, []
         return dead
+
+    def heard(self) -> set[str]:
+        """The sources of events that came since this was last asked."""
+        heard, self._heard = self._heard, set()
+        return heard
 
     def of_segment(self, where: str, adapter: Adapter, segment: Segment) -> list[SessionEvent]:
         """The events of a piece of a file."""
@@ -125,8 +131,9 @@ class Records:
         return Lateness(by_source, mode=mode)
 
     def _met(self, name: str, events: list[SessionEvent]) -> None:
-        self.sources.add(name)
-        self.sources |= {event.source for event in events}
+        met = {event.source for event in events}
+        self.sources |= met | {name}
+        self._heard |= met | ({name} if events else set())
 
     def _bury(self, where: str, record: RawRecord, adapter: str, fault: BadRecordError) -> None:
         self._dead.append(entry_of(where, record, adapter, fault, redact=self.settings.redact))

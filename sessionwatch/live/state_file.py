@@ -68,9 +68,13 @@ _OF_DISK: Final = {
 
 @dataclass(slots=True)
 class Step:
-    """What one transaction writes. `held`: events to judge later; `judged_held`: held rows that `judged` took in."""
+    """What one transaction writes. `held`: events to judge later; `judged_held`: held rows that `judged` took in.
+
+    `lines`: notices that are not of the engine.
+    """
 
     judged: Judged | None = None
+    lines: list[bytes] = field(default_factory=list)
     positions: list[Position] = field(default_factory=list)
     held: list[SessionEvent] = field(default_factory=list)
     judged_held: list[int] = field(default_factory=list)
@@ -198,6 +202,8 @@ class StateFile:
             if notices:
                 many("INSERT INTO notices (line) VALUES (?)", [(n.to_json(),) for n, _ in told])
             many("INSERT INTO late (event) VALUES (?)", [(msgspec.msgpack.encode(e),) for e in step.judged.late])
+        if notices:
+            many("INSERT INTO notices (line) VALUES (?)", [(line,) for line in step.lines])
         positions = [(position.key, msgspec.msgpack.encode(position)) for position in step.positions]
         many("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
         held = [(*event.order, msgspec.msgpack.encode(event)) for event in step.held]

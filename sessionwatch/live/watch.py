@@ -14,8 +14,12 @@ from geo.locator import Locator
 from models.events import SessionEvent
 from models.instants import SECOND_US
 from sessionwatch.errors import InputError, UsageError
+from sessionwatch.live.exposition import Sample, exposition
+from sessionwatch.live.feeds import FeedNotice, Feeds
 from sessionwatch.live.judging import Judged, LiveJudge
-from sessionwatch.live.metrics import Measured, metrics_text
+from sessionwatch.live.logs import Log
+from sessionwatch.live.metrics import CATALOGUE, Families, Measured, common, lag_s
+from sessionwatch.live.readiness import STALLED_S
 from sessionwatch.live.records import Records
 from sessionwatch.live.state_file import StateFile, Step
 from sessionwatch.ruleset.compiled import Ruleset
@@ -32,8 +36,6 @@ STEP_EVENTS: Final = 2_000
 """About how many events one transaction takes in."""
 POSTED_BYTES: Final = 8 * 1024 * 1024
 """About how many bytes of POSTs one transaction takes in."""
-STALLED_S: Final = 60.0
-"""Without a step or a look for so long, a watch says that it is not ready."""
 POLL_S: Final = 0.5
 """Between two looks at files that stand still."""
 QUIET_S: Final = 1.0
@@ -49,15 +51,23 @@ class Watch:
     """
 
     def __init__(
-        self, ruleset: Ruleset, locator: Locator, records: Records, state: StateFile, notices: NoticeFile | None
+        self,
+        ruleset: Ruleset,
+        locator: Locator,
+        records: Records,
+        state: StateFile,
+        notices: NoticeFile | None,
+        feeds: Feeds | None = None,
     ) -> None:
-        """Go on from what `state` holds.
+        """Go on from what `state` holds; `feeds`: the sources that must not be silent.
 
         Raises: StateError where an entry is of a newer schema or cannot be read.
         """
         self.records, self.state = records, state
         self.judge = LiveJudge(ruleset, locator, records.bounds(), state)
         self.measured = Measured()
+        self.feeds = feeds or Feeds({})
+        self.begun = False
         self._notices = notices
         self._written_until = 0
         self._quiet_since = self._moved_at = time.monotonic()
@@ -144,6 +154,14 @@ class Watch:
             self._commit(Step(judged=judged))
             self._deliver()
 
+    def look_at_feeds(self) -> list[FeedNotice]:
+        """Tell of sources that have become silent, or speak again."""
+        told = self.feeds.look()
+        if told:
+            self._commit(Step(lines=[notice.to_json() for notice in told]))
+            self._deliver()
+        return told
+
     def finish(self) -> None:
         """The input has ended: what stands now is what a replay of it ends with."""
         self._commit(Step(judged=self.judge.finish()))
@@ -157,22 +175,37 @@ class Watch:
         """Note that the watch is at work."""
         self._moved_at = time.monotonic()
 
-    def moves(self) -> bool:
-        """Whether it was at work of late."""
-        return time.monotonic() - self._moved_at < STALLED_S
+    def unready(self) -> str:
+        """Why it is not ready; nothing where it is. Asked from another thread."""
+        if not self.begun:
+            return "not ready"
+        stalled = time.monotonic() - self._moved_at > STALLED_S
+        return "stalled: look at standard error and the disk" if stalled else ""
 
     def metrics(self) -> str:
-        """The text of /metrics."""
-        return metrics_text(self.judge, self.records.accounting, self.measured)
+        """The text of /metrics. Asked from another thread."""
+        return exposition(CATALOGUE, self._families())
 
-    def line(self) -> str:
-        """What a person reads now and then, in one line."""
+    def _families(self) -> Families:
+        yield from common([self.judge], self.records.accounting, self.measured, self.feeds, self.unready)
+        lag = lag_s(self.judge)
+        yield "lag_seconds", [] if lag is None else [Sample({}, lag)]
+        yield "state_bytes", [Sample({}, self.measured.state_bytes)]
+        yield "held_events", [Sample({}, self.measured.held)]
+        yield "refused_total", [Sample({}, self.measured.refused)]
+
+    def figures(self) -> dict[str, int]:
+        """What a person reads now and then."""
         sums, notices = self.records.accounting, self.measured.notices
-        raised = sum(n for (_, change), n in notices.items() if change == "raised")
-        return (
-            f"records={sums.records_read} events={sums.events_made} dropped={sums.dropped.total()} "
-            f"dead_letters={sums.dead_letter} raised={raised} steps={self.measured.steps} held={self.measured.held}"
-        )
+        return {
+            "records": sums.records_read,
+            "events": sums.events_made,
+            "dropped": sums.dropped.total(),
+            "dead_letters": sums.dead_letter,
+            "raised": sum(n for (_, change), n in notices.items() if change == "raised"),
+            "steps": self.measured.batches.count,
+            "held": self.measured.held,
+        }
 
     def _of_post(self, posted: Posted) -> tuple[list[SessionEvent], bytes]:
         sums = self.records.accounting
@@ -200,12 +233,12 @@ class Watch:
         step.judged = self.judge.judge(sorted(events, key=lambda event: event.order))
         self._commit(step)
         self._deliver()
-        self.measured.steps += 1
-        self.measured.step_seconds += time.perf_counter() - begun
+        self.measured.batches.observe(time.perf_counter() - begun)
         self._quiet_since = time.monotonic()
         self._collect_young()
 
     def _commit(self, step: Step) -> None:
+        self.feeds.heard(self.records.heard())
         step.dead_letters = self.records.dead_letters()
         step.meta["sums"] = self.records.stored()
         step.written_until = self._written_until
@@ -228,8 +261,7 @@ class Watch:
     def _count(self, judged: Judged) -> None:
         for notice in judged.notices:
             rule = msgspec.json.decode(notice.alert, type=_OfRule).rule.id
-            key = (rule, notice.change)
-            self.measured.notices[key] = self.measured.notices.get(key, 0) + 1
+            self.measured.notices[rule, notice.change] += 1
         self.measured.state_bytes = self.state.size_bytes
 
 
@@ -254,10 +286,10 @@ def run(
     intake: Intake | None,
     wake: threading.Event,
     stop: Callable[[], bool],
-    tell: Callable[[str], None],
+    log: Log,
 ) -> None:
-    """Watch until `stop`, or until the pipe ends; `tell` is given a line now and then."""
-    told = ""
+    """Watch until `stop`, or until the pipe ends; `log` is given the figures now and then."""
+    told: dict[str, int] = {}
     while not stop():
         wake.clear()
         watch.looked()
@@ -272,12 +304,14 @@ def run(
         if intake is not None:
             watch.measured.refused = intake.refused
             moved |= watch.read_posts(intake)
-            intake.ready = True
+        watch.begun = True
+        for notice in watch.look_at_feeds():
+            log(notice.operational, source=notice.source, since=notice.since.isoformat(timespec="seconds"))
         if not moved:
             watch.tick()
-            if watch.line() != told:
-                told = watch.line()
-                tell(told)
+            if watch.figures() != told:
+                told = watch.figures()
+                log("reads", **told)
             wake.wait(POLL_S)
     if intake is not None:
         watch.read_posts(intake)

@@ -277,6 +277,12 @@ class LaneConsumer(driver.Consumer):
             await self.sleep(self.lane.settings.watch_every_s)
             await self.lane.watch()
 
+    @Service.task
+    async def _measure(self) -> None:
+        while not self.should_stop:
+            await self.lane.measure()
+            await self.sleep(self.lane.settings.measure_every_s)
+
 
 def install(app: Any, lane: Lane) -> None:
     """Make the app's consumer one that feeds `lane`; before the app starts."""

@@ -17,13 +17,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from aiokafka.errors import IllegalStateError
 from aiokafka.errors import KafkaError as ClientError
 
-from streams.kafka.batches import Batch, Judge, Outcome, Record
+from streams.kafka.batches import Batch, Judge, Outcome, Output, Record
 from streams.kafka.changelog import Changelog, PartitionState
 from streams.kafka.fence import Fence, FencedError, ForeignRecordsError, Membership
 from streams.kafka.outputs import Outputs
@@ -31,6 +33,8 @@ from streams.kafka.settings import LaneSettings
 
 BACK_OFF_MAX_S = 5.0
 """Seconds between two tries of a batch, at most; they double from 0.2."""
+SAMPLED = 1_000
+"""Entries of a partition from which the size of all is reckoned."""
 PASSING = (ClientError, IllegalStateError, asyncio.TimeoutError, OSError)
 """What a broker that is away raises; it passes."""
 
@@ -63,6 +67,10 @@ class Lane:
         self.counts = LaneCounts()
         self.fence = Fence(settings.session_timeout_s)
         self.on_open: Callable[[], None] = lambda: None
+        self.on_batch: Callable[[float], None] = lambda _seconds: None
+        self.on_measure: Callable[[], Sequence[Output]] = tuple
+        self.lagging: Mapping[int, int] | None = None
+        """By partition how many records waited when `measure` last asked; None where the broker did not tell."""
         self._judge = judge
         self._changelog = changelog
         self._outputs = outputs
@@ -98,7 +106,16 @@ class Lane:
     @property
     def keys(self) -> int:
         """How many entries are kept."""
-        return sum(len(state.data) for state in self._states.values())
+        return sum(len(state.data) for state in list(self._states.values()))
+
+    @property
+    def state_bytes(self) -> int:
+        """How many bytes they have, less their keys: reckoned from some of each partition."""
+        found = 0
+        for state in list(self._states.values()):
+            some = list(islice(state.data.values(), SAMPLED))
+            found += sum(map(len, some)) * len(state.data) // max(len(some), 1)
+        return found
 
     # What the group tells.
 
@@ -251,6 +268,7 @@ class Lane:
         return records
 
     async def _batch(self, number: int, records: Sequence[Record], epoch: int) -> None:
+        begun_s = time.perf_counter()
         self.fence.check(epoch)
         state = self._states[number]
         outcome: Outcome = self._judge(Batch(self.settings.topic, number, records, state.data, state.fresh))
@@ -266,6 +284,7 @@ class Lane:
         self.counts.records += len(records)
         self.counts.outputs += len(outcome.outputs)
         self.counts.entries += len(outcome.state)
+        self.on_batch(time.perf_counter() - begun_s)
 
     async def _write(
         self, number: int, state: PartitionState, entries: Mapping[bytes, bytes | None], epoch: int
@@ -301,6 +320,19 @@ class Lane:
         expected = dict(self._expected)
         ends = await self._membership.end_offsets(self.settings.topic, frozenset(expected))
         return {number: max(0, end - expected[number]) for number, end in ends.items()}
+
+    async def measure(self) -> None:
+        """Ask how much waits, and write what `on_measure` has to tell; the broker may be away."""
+        try:
+            self.lagging = await self.lag()
+        except (FencedError, *PASSING):
+            self.lagging = None
+        told = self.on_measure()
+        if told:
+            try:
+                await self._outputs.write(told)
+            except PASSING as error:
+                logger.warning("what is to be told of feeds is not written: %r", error)
 
     async def stop(self) -> None:
         """Stop writing."""

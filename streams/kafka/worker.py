@@ -61,8 +61,11 @@ def app_of(lane: Lane, connection: Connection) -> faust.App:
     return app
 
 
-def work(app: faust.App, loglevel: str = "WARNING") -> None:
-    """Work until SIGTERM or SIGINT, which drain; raises what the app crashed on."""
+def work(app: faust.App, loglevel: str = "WARNING", *, own_log: bool = False) -> None:
+    """Work until SIGTERM or SIGINT, which drain; raises what the app crashed on.
+
+    `own_log`: the caller has set up who writes what is logged.
+    """
     logging.getLogger("faust").setLevel(loglevel)
-    worker: Any = faust.Worker(app, loglevel=loglevel, redirect_stdouts=False, quiet=True)
+    worker: Any = faust.Worker(app, loglevel=loglevel, redirect_stdouts=False, quiet=True, override_logging=not own_log)
     worker.execute_from_commandline()

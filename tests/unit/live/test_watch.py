@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from models.instants import HOUR_US
 from sessionwatch.errors import StateError
 from sessionwatch.live import watch as watching
 from sessionwatch.live.erasure import erase, kept_of
+from sessionwatch.live.feeds import Feeds
 from sessionwatch.live.records import Records, WatchSettings
 from sessionwatch.live.state_file import StateFile
 from sessionwatch.live.watch import Watch, written_until
@@ -192,3 +194,21 @@ def test_redacted_dead_letters_have_no_text(tmp_path: Path) -> None:
         send(watch, Post(body(event("in", 0)) + b'{"user": "ann.smith"}\n'))
         (entry,) = map(json.loads, watch.state.dead_letters())
     assert (entry["file"], entry["line"], "raw" in entry) == ("http", 2, False)
+
+
+def test_a_silent_feed_is_told_among_the_notices(tmp_path: Path) -> None:
+    """As a line of its own, in the file when the watch knows of it, and without an alert."""
+    now_s = 0.0
+    with begun(tmp_path, EXPORTS) as watch:
+        watch.feeds = Feeds({"fast": timedelta(minutes=5)}, lambda: now_s)
+        now_s = 200.0
+        send(watch, Post(body(event("in", 0))))
+        now_s = 400.0
+        assert watch.look_at_feeds() == []
+        now_s = 501.0
+        assert [notice.operational for notice in watch.look_at_feeds()] == ["feed_silent"]
+        assert 'sessionwatch_feed_silent{source="fast"} 1\n' in watch.metrics()
+        send(watch, Post(body(event("x", 1, "export", count=2000))))
+        assert [notice.operational for notice in watch.look_at_feeds()] == ["feed_speaks"]
+    told = [json.loads(line) for line in (tmp_path / "notices.jsonl").read_text().splitlines()]
+    assert [one.get("operational", one.get("change")) for one in told] == ["feed_silent", "raised", "feed_speaks"]

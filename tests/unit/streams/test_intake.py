@@ -75,10 +75,10 @@ def test_it_is_ready_when_somebody_judges(intake: Intake) -> None:
     """Alive from the start; and while it stops, senders are told to come again."""
     assert asked(intake, "GET", "/healthz")[0] == 200
     assert asked(intake, "GET", "/readyz")[0] == 503
-    intake.ready = True
+    intake.reports.unready = str
     assert asked(intake, "GET", "/readyz")[0] == 200
-    intake.moves = lambda: False
-    assert asked(intake, "GET", "/readyz")[:2] == (503, "stalled: look at standard error and the disk\n")
+    intake.reports.unready = lambda: "stalled: look at the disk"
+    assert asked(intake, "GET", "/readyz")[:2] == (503, "stalled: look at the disk\n")
     intake.closing = True
     status, _, later = asked(intake, "POST", "/v1/events", b"{}")
     assert (status, later) == (503, "1")

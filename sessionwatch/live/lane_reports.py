@@ -1,0 +1,147 @@
+"""What a worker on Kafka tells of itself: its metrics, whether it is ready, and feeds that have stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+import msgspec
+
+from models.instants import SECOND_US
+from sessionwatch.live.exposition import Sample, exposition
+from sessionwatch.live.feeds import Feeds
+from sessionwatch.live.judging import LiveJudge
+from sessionwatch.live.logs import Log
+from sessionwatch.live.metrics import CATALOGUE, Families, Measured, common
+from sessionwatch.live.readiness import Watchdog
+from streams.accounting import Accounting
+from streams.kafka.batches import Batch, Outcome, Output
+
+COUNTED: Final = ("batches", "records", "outputs", "recovered", "fenced", "tries_failed")
+"""What of a lane's counts is told."""
+HEARD_OF_BATCH_MAX: Final = 50
+"""Records of a batch that are looked at, evenly, for the sources that speak."""
+
+
+class _OfSource(msgspec.Struct):
+    source: str = ""
+
+
+class _Rule(msgspec.Struct):
+    id: str
+
+
+class _Alert(msgspec.Struct):
+    rule: _Rule
+
+
+class _Told(msgspec.Struct):
+    change: str
+    alert: _Alert
+
+
+_TOLD: Final = msgspec.json.Decoder(_Told)
+_SOURCE: Final = msgspec.json.Decoder(_OfSource)
+
+
+def _source(value: bytes | None) -> str:
+    try:
+        return _SOURCE.decode(value or b"").source
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+
+
+class Lane(Protocol):
+    """What is asked of a lane; see `streams.kafka.lane`."""
+
+    lagging: Mapping[int, int] | None
+
+    @property
+    def counts(self) -> object:
+        """What it did."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether state is complete."""
+
+    @property
+    def keys(self) -> int:
+        """How many entries are kept."""
+
+    @property
+    def state_bytes(self) -> int:
+        """Their bytes."""
+
+
+class Judges(Protocol):
+    """What is asked of the judges of the partitions."""
+
+    accounting: Accounting
+
+    def __call__(self, batch: Batch) -> Outcome:
+        """Judge a batch."""
+
+    def judges(self) -> Mapping[int, LiveJudge]:
+        """By partition."""
+
+
+class LaneReports:
+    """Reports of one lane, around the judges that it feeds; `lane` is given before anything is asked.
+
+    The lane calls `judge` and `look`; `unready` and `metrics` are asked from the monitor's thread.
+    """
+
+    lane: Lane
+
+    def __init__(self, judges: Judges, feeds: Feeds, notices_topic: str, log: Log) -> None:
+        """Hold whom to ask; `notices_topic` is where feeds that have stopped are told."""
+        self.measured = Measured()
+        self._judges, self._feeds = judges, feeds
+        self._topic, self._log = notices_topic, log
+        self._watchdog = Watchdog()
+
+    def judge(self, batch: Batch) -> Outcome:
+        """Judge a batch, and note who speaks and what is told."""
+        outcome = self._judges(batch)
+        every = 1 + len(batch.records) // HEARD_OF_BATCH_MAX
+        self._feeds.heard({source for record in batch.records[::every] if (source := _source(record.value))})
+        for output in outcome.outputs:
+            if output.topic == self._topic:
+                told = _TOLD.decode(output.value)
+                self.measured.notices[told.alert.rule.id, told.change] += 1
+        return outcome
+
+    def look(self) -> list[Output]:
+        """Note progress; what is to be written of feeds."""
+        lagging = self.lane.lagging
+        done: int = getattr(self.lane.counts, "records", 0)
+        self._watchdog.saw(done, None if lagging is None else sum(lagging.values()))
+        told = self._feeds.look()
+        for one in told:
+            self._log(one.operational, source=one.source, since=one.since.isoformat(timespec="seconds"))
+        return [Output(self._topic, f"feed {one.source}".encode(), one.to_json()) for one in told]
+
+    def unready(self) -> str:
+        """Why the worker is not ready; nothing where it is."""
+        if not self.lane.ready:
+            return f"recovering: {self.lane.keys:,} entries read"
+        return self._watchdog.unready()
+
+    def metrics(self) -> str:
+        """The text of /metrics."""
+        return exposition(CATALOGUE, self._families())
+
+    def _families(self) -> Families:
+        judges = dict(self._judges.judges())
+        yield from common(judges.values(), self._judges.accounting, self.measured, self._feeds, self.unready)
+        now_s = time.time()
+        newest = {number: judge.stream.newest_us for number, judge in sorted(judges.items())}
+        behind = [(number, now_s - us / SECOND_US) for number, us in newest.items() if us > 0]
+        yield "lag_seconds", [Sample({"partition": str(number)}, seconds) for number, seconds in behind]
+        lagging = sorted((self.lane.lagging or {}).items())
+        yield "lag_events", [Sample({"partition": str(number)}, waiting) for number, waiting in lagging]
+        yield "state_bytes", [Sample({}, self.lane.state_bytes)]
+        yield "state_entries", [Sample({}, self.lane.keys)]
+        for name in COUNTED:
+            yield f"lane_{name}_total", [Sample({}, getattr(self.lane.counts, name))]
