@@ -78,15 +78,40 @@ class BundledMap:
         cell = self._arrays[f"{family}_cells"][place[2]]
         organisation = self._arrays[f"{family}_numbers"][network[2]]
         prefix = _prefix(number, max(place[0], network[0]), min(place[1], network[1]), bits)
+        return self._known(cell, organisation), prefix
+
+    def look_up_many(self, addresses: Sequence[Address]) -> list[Place]:
+        """The places that `look_up` says of each; IPv4 all at once, in a fraction of the time."""
+        import numpy as np  # only who has many addresses waits for it to be imported
+
+        narrow = [n for n, address in enumerate(addresses) if address.bits == V4_BITS and address.scope == "public"]
+        numbers = np.array([addresses[n].number for n in narrow], np.uint32)
+
+        def found(kind: str, starts: str) -> list[int]:
+            at = np.searchsorted(np.asarray(self._arrays[starts]), numbers, side="right") - 1
+            said: list[int] = np.asarray(self._arrays[kind])[at].tolist()
+            return said
+
+        pairs = zip(found("v4_cells", "v4_starts"), found("v4_numbers", "v4_number_starts"), strict=True)
+        places: list[Place | None] = [None] * len(addresses)
+        for n, pair in zip(narrow, pairs, strict=True):
+            places[n] = self._places.get(pair) or self._known(*pair)
+        return [
+            self.look_up(address)[0] if place is None else place
+            for place, address in zip(places, addresses, strict=True)
+        ]
+
+    def close(self) -> None:
+        """Let go of nothing: the map is shared by all who asked for it in this process."""
+
+    def _known(self, cell: int, organisation: int) -> Place:
+        """The place of a cell and an organisation, remembered."""
         known = self._places.get((cell, organisation))
         if known is None:
             if len(self._places) >= PLACES_CACHED_MAX:
                 self._places.clear()
             known = self._places[cell, organisation] = self._place(cell, organisation)
-        return known, prefix
-
-    def close(self) -> None:
-        """Let go of nothing: the map is shared by all who asked for it in this process."""
+        return known
 
     def _place(self, cell: int, organisation: int) -> Place:
         if not cell and not organisation:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import struct
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -32,6 +33,7 @@ WALKED_MAX_BYTES: Final = 1_000_000
 SAMPLES_V4: Final = 4_096
 SAMPLES_V6: Final = 1_024
 
+_BUCKET_BITS: Final = {V4_BITS: 16, V6_BITS: 32}
 _METADATA_MARKER: Final = b"\xab\xcd\xefMaxMind.com"
 _METADATA_MAX_BYTES: Final = 128 * 1024
 _V4_ONLY: Final = 4
@@ -159,6 +161,7 @@ class Databases:
         self._databases = tuple(
             sorted(databases, key=lambda database: (-database.built_at.timestamp(), database.type, str(database.path)))
         )
+        self._bundled = bundled
         self._asking: tuple[Database | BundledMap, ...] = (*self._databases, *([bundled] if bundled else []))
         self._answers = {bits: _Answers(bits) for bits in (V4_BITS, V6_BITS)}
         self.failed: Counter[str] = Counter()
@@ -198,18 +201,46 @@ class Databases:
         """All builds, such as `GeoLite2-ASN 2024-05-02, GeoLite2-City 2024-05-01`; empty where there is no database."""
         return ", ".join(sorted({database.build for database in self._asking}))
 
+    def twin(self) -> Self:
+        """Another that asks the same databases and remembers the same, and counts its own failures."""
+        other = copy(self)
+        other.failed = Counter()
+        return other
+
     def look_up(self, address: Address) -> tuple[Place, bool]:
         """What the databases together say of `address`, and whether all of them could answer; else it is not final.
 
         `NOWHERE` where they say nothing. A remembered answer is the one that asking again would give.
         """
+        return self._look_up(address, self.failed)
+
+    def look_up_many(self, addresses: Sequence[Address]) -> list[Place | None]:
+        """What `look_up` says of each, and None where that is not final; failures are not counted.
+
+        It takes a fraction of the time where the bundled map answers alone.
+        """
+        if self._bundled is not None and not self._databases:
+            places = self._bundled.look_up_many(addresses)
+            if any(place is not NOWHERE for place in places):
+                self.attributions.add(self._bundled.attribution)
+            return list(places)
+        uncounted = Counter[str]()
+        # Neighbours share networks, so one asks for what the next one finds remembered.
+        order = sorted(range(len(addresses)), key=lambda n: addresses[n].number)
+        found: list[Place | None] = [None] * len(addresses)
+        for n in order:
+            place, whole = self._look_up(addresses[n], uncounted)
+            found[n] = place if whole else None
+        return found
+
+    def _look_up(self, address: Address, failed: Counter[str]) -> tuple[Place, bool]:
         if not address.bits or not self._asking:
             return NOWHERE, True
         answers = self._answers[address.bits]
         place = answers.get(address.number)
         if place is not None:
             return place, True
-        place, prefix, whole = self._asked(address)
+        place, prefix, whole = self._asked(address, failed)
         if whole:
             answers.put(address.number, prefix, place)
         return place, whole
@@ -219,14 +250,14 @@ class Databases:
         for database in self._databases:
             database.close()
 
-    def _asked(self, address: Address) -> tuple[Place, int, bool]:
-        """The joint answer, the longest prefix of all answers, and whether every database could answer."""
+    def _asked(self, address: Address, failed: Counter[str]) -> tuple[Place, int, bool]:
+        """The joint answer, the longest prefix of all answers, and whether every database could; `failed` counts."""
         place, longest, whole = NOWHERE, 0, True
         for database in self._asking:
             try:
                 said, prefix = database.look_up(address)
             except DatabaseError:
-                self.failed[database.build] += 1
+                failed[database.build] += 1
                 whole = False
                 continue
             longest = max(longest, prefix)
@@ -240,29 +271,39 @@ class Databases:
 class _Answers:
     """Places by network, for one address family.
 
-    Networks never overlap, so the last one that begins at or before an address is the only one that can hold it.
+    Networks never overlap, so the last one that begins at or before an address is the only one that can hold it. They
+    lie in buckets by their first bits, so that to add one is to shift a short list; a network that is wider than a
+    bucket counts as the part of it in each bucket that was asked for.
     """
 
     def __init__(self, bits: int) -> None:
         self._bits = bits
-        self._firsts: list[int] = []
-        self._by_first: dict[int, tuple[int, Place]] = {}
+        self._bucket_bits = _BUCKET_BITS[bits]
+        self._buckets: dict[int, tuple[list[int], list[tuple[int, Place]]]] = {}
+        self.count = 0
 
     def get(self, number: int) -> Place | None:
-        at = bisect_right(self._firsts, number) - 1
+        bucket = self._buckets.get(number >> (self._bits - self._bucket_bits))
+        if bucket is None:
+            return None
+        firsts, answers = bucket
+        at = bisect_right(firsts, number) - 1
         if at < 0:
             return None
-        last, place = self._by_first[self._firsts[at]]
+        last, place = answers[at]
         return place if number <= last else None
 
     def put(self, number: int, prefix: int, place: Place) -> None:
-        if len(self._firsts) >= NETWORKS_CACHED_MAX:
-            self._firsts.clear()
-            self._by_first.clear()
-        beyond = self._bits - prefix
+        if self.count >= NETWORKS_CACHED_MAX:
+            self._buckets.clear()
+            self.count = 0
+        beyond = self._bits - max(prefix, self._bucket_bits)
         first = number >> beyond << beyond
-        insort(self._firsts, first)
-        self._by_first[first] = (first + (1 << beyond) - 1, place)
+        firsts, answers = self._buckets.setdefault(number >> (self._bits - self._bucket_bits), ([], []))
+        at = bisect_right(firsts, first)
+        firsts.insert(at, first)
+        answers.insert(at, (first + (1 << beyond) - 1, place))
+        self.count += 1
 
 
 def _v4_alone(opened: Iterable[Database]) -> list[str]:

@@ -185,7 +185,7 @@ def find(request: Request, look: Callable[[Iterable[SessionEvent], list[Told]], 
     accounting, seen = Accounting(), Seen()
     with held_back(), interrupts() as pressed, bars(wanted=not request.as_json) as drawn, EventSorter() as events:
         with DeadLetter(request.dead_letter, redact=request.redact) as dead_letter:
-            quiet = request.plan.quiet(ruleset) if request.window.is_open else None
+            quiet = request.plan.quiet(engine) if request.window.is_open else None
             _read(request, accounting, dead_letter, Gathering(seen, events, quiet), pressed, drawn)
         interrupted = pressed.pressed > 0
         judged = _judge(request, engine, Gathering(seen, events, quiet), pressed, drawn)

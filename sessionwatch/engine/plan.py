@@ -60,14 +60,12 @@ class EnginePlan:
         databases = Databases.open(self.geo, bundled_map(say) if self.bundled else None)
         return Locator(databases, networks=lists.site, curated=lists.curated, reads=reads)
 
-    def quiet(self, ruleset: Ruleset) -> Quiet | None:
-        """What finds the subjects that need no judging; None where near misses are wanted, for those need it.
+    def quiet(self, engine: Engine) -> Quiet | None:
+        """What finds the subjects that `engine` need not judge; None where near misses are wanted, for those need it.
 
-        Raises: as `locator`.
+        Addresses that it looks up are known to the engine then.
         """
-        if self.near_misses:
-            return None
-        return Quiet(ruleset, self.locator(attributes_read(ruleset)))
+        return None if self.near_misses else Quiet(engine.ruleset, engine.locator.twin())
 
 
 def attributes_read(ruleset: Ruleset) -> frozenset[str]:

@@ -102,10 +102,7 @@ class Quiet:
         if any(not event.user and event.session for event in events):
             # Whose session it is takes all events of the session in order.
             self._able = False
-        locate, known = self._located, self._places.get
-        found = [
-            at if (at := known(event.ip)) is not None and at[0] == event.place else locate(event) for event in events
-        ]
+        found = self._found(events)
         self._keep("place", np.array([at[1] for at in found], np.int32))
         self._keep("shape", self._shapes.numbers(events, [at[2] for at in found], self._locator.locate))
         skewed = [event.received_at is not None and event.at > event.received_at for event in events]
@@ -118,6 +115,13 @@ class Quiet:
 
     def _keep(self, name: str, column: NDArray[Any]) -> None:
         self._columns.setdefault(name, []).append(column)
+
+    def _found(self, events: Sequence[SessionEvent]) -> list[tuple[Place | None, int, int]]:
+        """What `_located` says of each event, remembered or new; new addresses are looked up together."""
+        known = self._places.get
+        remembered = [at if (at := known(event.ip)) is not None and at[0] == event.place else None for event in events]
+        self._locator.warm([event for event, at in zip(events, remembered, strict=True) if at is None])
+        return [self._located(event) if at is None else at for event, at in zip(events, remembered, strict=True)]
 
     def _located(self, event: SessionEvent) -> tuple[Place | None, int, int]:
         """The number of where `event` was and of what conditions say of that; remembered where it is final."""

@@ -96,6 +96,15 @@ def test_what_is_no_place_has_none(made, ip):
     assert ask(made, ip) is NOWHERE
 
 
+def test_many_asked_at_once_are_told_what_each_alone_is(made):
+    """Both families, edges of networks, what is no place, and no address at all."""
+    edges = ["5.0.2.0", "5.0.3.255", "5.0.4.0", "9.1.2.3", "223.255.255.255", "1.0.0.0", "10.1.2.3", "224.0.0.1"]
+    asked = [address(ip) for ip in (*edges, "2a00:1:0:2::", "2a00:1:0:4::", "::1", "5.0.2.0", "2002:500::1")]
+    assert made.look_up_many(asked) == [made.look_up(one)[0] for one in asked]
+    assert Databases([], made).look_up_many(asked) == [made.look_up(one)[0] for one in asked]
+    assert Databases().look_up_many(asked[:2]) == [NOWHERE, NOWHERE]
+
+
 def test_ipv4_written_in_ipv6_is_that_ipv4_address(made):
     """As everywhere."""
     assert ask(made, "::ffff:5.0.2.1").city == "Geneva"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, ip_address
 from unittest import mock
@@ -319,8 +320,8 @@ def test_a_remembered_answer_is_the_one_that_asking_again_would_give(tmp_path_fa
     asked = [address(str(IPv4Address(number))) for number in (*ends, *((80 << 24) + low for low in others))]
     with mock.patch.object(module, "NETWORKS_CACHED_MAX", room):
         for where in asked + asked[::-1]:
-            assert databases.look_up(where) == (databases._asked(where)[0], True)
-            assert len(databases._answers[32]._firsts) <= room
+            assert databases.look_up(where) == (databases._asked(where, Counter())[0], True)
+            assert databases._answers[32].count <= room
     databases.close()
 
 
@@ -329,7 +330,7 @@ def test_one_network_is_remembered_once_for_all_its_addresses(city_file):
     databases = Databases.open([city_file])
     places = {id(look_up(databases, f"81.2.69.{n}")) for n in range(256)}
     assert len(places) == 1
-    assert len(databases._answers[32]._firsts) == 1
+    assert databases._answers[32].count == 1
 
 
 def test_no_database_has_no_build_and_no_answer():

@@ -269,14 +269,17 @@ PLACES = st.none() | st.builds(
 def test_what_is_said_of_an_event_does_not_depend_on_the_events_before_it(databases, sequence, room, relocate):
     """However small the memory of the locator, and whatever filled it."""
     networks = {"81.2.69.2/32": KnownNetwork("vpn", "St. Anna")}
-    used = Locator(databases, networks=networks, relocate=relocate)
+    networks["81.2.69.1/32"] = KnownNetwork("corporate", "", to_us(AT) + 5_000_000)
     with mock.patch.object(module, "LOCATED_MAX", room), mock.patch.object(module, "STRINGS_MAX", room):
+        used = Locator(databases, networks=networks, relocate=relocate)
         for n, (ip, place) in enumerate(sequence):
-            one = event(ip=ip, place=place, user=f"user {n}")
+            one = event(ip=ip, place=place, user=f"user {n}", at=AT + timedelta(seconds=n * 7 % 11))
             fresh = Locator(databases, networks=networks, relocate=relocate)
+            if n % 3 == 0:
+                used.twin().warm([event(ip=ip) for ip, _ in sequence])
             assert used.locate(one) == fresh.locate(one)
-            assert len(used._by_address) <= room
-            assert len(used._by_place) <= room
+            for memory in (used._addresses, used._places, used._aside):
+                assert max(map(len, (memory.lasting, memory._older, memory._dated))) <= room
             assert len(used._strings) <= room + 5
 
 
@@ -290,19 +293,23 @@ def test_a_placed_place_placed_again_is_the_same(databases, ip, place):
 
 
 def test_who_is_believed_about_the_class_of_a_network():
-    """The site's list, the curated networks, the log, the curated systems; in this order."""
-    curated = {"192.0.2.0/24": "cloud_backend", "AS64500": "hosting", "AS64501": "mobile"}
-    locate = Locator(networks={"192.0.2.128/25": "corporate", "AS64501": "sase"}, curated=curated).locate
+    """The narrowest network of any list, the site's systems, the log, the curated systems; in this order."""
+    curated = {"192.0.2.0/24": "cloud_backend", "AS64500": "hosting", "AS64501": "mobile", "198.51.100.64/26": "relay"}
+    site = {"192.0.2.128/25": "corporate", "AS64501": "sase", "198.51.100.0/25": "vpn", "203.0.113.0/24": "corporate"}
+    locate = Locator(networks=site, curated=curated | {"203.0.113.0/24": "tor"}).locate
 
     def said(ip: str, asn: int, network_class: str = "") -> str:
         return locate(event(ip=ip, place=Place(asn=asn, network_class=network_class))).place.network_class
 
     assert said("192.0.2.200", 64500, "vpn") == "corporate"
-    assert said("192.0.2.20", 64501, "vpn") == "sase"
-    assert said("192.0.2.20", 64500, "vpn") == "cloud_backend"
-    assert said("198.51.100.1", 64500, "vpn") == "vpn"
-    assert said("198.51.100.1", 64500) == "hosting"
-    assert said("198.51.100.1", 64502) == ""
+    assert said("192.0.2.20", 64501, "vpn") == "cloud_backend"
+    assert said("198.51.100.1", 0) == "vpn"
+    assert said("198.51.100.70", 0) == "relay"
+    assert said("203.0.113.7", 64501) == "corporate"
+    assert said("198.51.100.200", 64501, "vpn") == "sase"
+    assert said("198.51.100.200", 64500, "vpn") == "vpn"
+    assert said("198.51.100.200", 64500) == "hosting"
+    assert said("198.51.100.200", 64502) == ""
 
 
 def test_an_entry_that_expires_is_asked_for_each_event():
@@ -328,3 +335,41 @@ def test_a_log_that_contradicts_itself_loses_its_coordinate_and_where_a_database
     place = knows.locate(event(ip="9.9.9.9", place=said)).place
     assert (place.located, place.country) == (False, "AR")
     assert knows.set_aside == {"AR": 2}
+
+
+def test_an_entry_that_ends_is_looked_up_twice_and_not_for_each_event():
+    """Also when events before and after its end come by turns: what holds until then is remembered until then."""
+    end = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    locator = Locator(networks={f"10.0.{n}.0/24": KnownNetwork("vpn", str(n), to_us(end)) for n in range(200)})
+    with mock.patch.object(locator, "_classed", wraps=locator._classed) as classed:
+        for n in range(40):
+            place = locator.locate(event(ip="10.0.7.7", at=end + timedelta(seconds=(-1) ** n * n - 1))).place
+            assert (place.network_class, place.organisation) == (("vpn", "7") if n % 2 or not n else ("private", ""))
+    assert classed.call_count == 2
+
+
+def test_a_twin_remembers_the_same_and_counts_for_itself(databases):
+    """One looks through a log before the other judges it: neither may change what the other reports."""
+    said = Place(37.77, -122.42, 20.0, "Argentina", "", "Wheelwright")
+    one = Locator(databases)
+    other = one.twin()
+    events = [event(ip=f"81.2.69.{n}") for n in range(9)]
+    one.warm(events)
+    with mock.patch.object(Databases, "look_up", side_effect=AssertionError):
+        assert [other.locate(each).place.city for each in events] == ["Milan"] * 9
+        assert all(other.remembers(each) for each in events)
+    for locator in (one, one, other):
+        assert not locator.locate(event(ip="9.9.9.9", place=said)).place.located
+    assert (one.set_aside, other.set_aside) == ({"AR": 1}, {"AR": 1})
+
+
+def test_warming_counts_no_failure_and_remembers_none(tmp_path):
+    """What a broken record costs is counted where an event meets it."""
+    broken = {"81.2.0.0/16": MILAN, "81.2.69.0/28": BROKEN, "80.0.0.0/8": MILAN}
+    locator = Locator(Databases.open([write(tmp_path / "l.mmdb", broken, padding_bytes=WALKED_MAX_BYTES)]))
+    events = [event(ip=f"81.2.{n}.1") for n in range(60, 80)]
+    locator.warm(events)
+    assert locator.failed == {}
+    assert [one.ip for one in events if not locator.remembers(one)] == ["81.2.69.1"]
+    assert [locator.locate(one).place is None for one in events].count(True) == 1
+    assert locator.failed == {BUILD: 1}
