@@ -246,10 +246,10 @@ def _different_last(params: SequenceParams, events: Columns, first: Mask, near: 
     odd = near & ~same
     if not params.unfamiliar:
         return Bounds(loud | lacking | odd)
-    # With all history younger than `familiar_after`, what is unfamiliar cannot be told.
+    # With all history too young, what is unfamiliar cannot be told.
     for name in params.unfamiliar:
         lacking |= near & (events.text(name) == 0)
-    young = events.since_us < span_us(params.familiar_after)
+    young = events.since_us < max(span_us(params.familiar_after), span_us(params.history_min))
     many = events.different(value) > VALUES_MAX
     return Bounds(loud | lacking | (odd & ~young) | (near & many), {"too_little_history": odd & young})
 

@@ -112,7 +112,7 @@ class NewValue(Detector[NewValueParams, NewValueState]):
     Params = NewValueParams
     State = NewValueState
     Evidence = NewValueEvidence
-    subjects: ClassVar[frozenset[By]] = frozenset({"user", "session", "ip", "device"})
+    subjects: ClassVar[frozenset[By]] = frozenset({"user", "account", "session", "ip", "device"})
     hears: ClassVar[frozenset[EventKind]] = VOUCHING
 
     def __init__(self, params: NewValueParams, *, near_misses: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
@@ -12,9 +12,10 @@ from pydantic import Field
 
 from detectors import bounds
 from detectors.columns import Bounds, Columns
-from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
+from detectors.detector import Detector, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, Seen, Suspect, familiar, has_history, put_aside, released, see
 from detectors.fields import SAYS, FieldName, attributes_of, reader, told
+from detectors.steps import SequenceEvidence, Step
 from detectors.windows import Distinct
 from detectors.wording import many
 from models.conditions import Condition
@@ -83,6 +84,12 @@ class SequenceParams(DetectorParams):
         le=timedelta(days=90),
         description="`unfamiliar`: how long a value must have been seen to be known.",
     )
+    history_min: Span = Field(
+        timedelta(0),
+        ge=timedelta(0),
+        le=timedelta(days=180),
+        description="`unfamiliar`: since when something must be known, for anything to be called unfamiliar.",
+    )
     accept_after: Span = Field(
         timedelta(days=30),
         gt=timedelta(0),
@@ -121,29 +128,6 @@ class SequenceState(DetectorState):
     aside: list[Suspect] = msgspec.field(default_factory=list)
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One step: what it is called, how many there were, and when the first and the last of them came."""
-
-    step: str
-    count: int
-    first_at: datetime
-    last_at: datetime
-
-
-class SequenceEvidence(DetectorEvidence, frozen=True, kw_only=True):
-    """The steps with their times against the span allowed; what ties them, what changed and what is unfamiliar."""
-
-    steps: tuple[Step, ...]
-    times: int
-    counted: int
-    seconds: int
-    within_seconds: int
-    same: dict[str, str]
-    differs: dict[str, str]
-    unfamiliar: dict[str, str]
-    distinct: str
-
-
 class Found(NamedTuple):
     """A sequence as it stands when its last step comes: its key, the chain, how many first steps, since when."""
 
@@ -165,7 +149,7 @@ class Sequence(Detector[SequenceParams, SequenceState]):
     Params = SequenceParams
     State = SequenceState
     Evidence = SequenceEvidence
-    subjects: ClassVar[frozenset[By]] = frozenset({"user", "session", "ip", "device"})
+    subjects: ClassVar[frozenset[By]] = frozenset({"user", "account", "session", "ip", "device"})
     hears: ClassVar[frozenset[EventKind]] = VOUCHING
 
     def __init__(self, params: SequenceParams, *, near_misses: bool = False) -> None:
@@ -176,6 +160,7 @@ class Sequence(Detector[SequenceParams, SequenceState]):
         self._without = params.without.holds if params.without is not None else None
         self._within_us = span_us(params.within)
         self._familiar_us = span_us(params.familiar_after)
+        self._history_us = span_us(params.history_min)
         self._accept_us = span_us(params.accept_after)
         self._same = tuple((name, reader(name)) for name in params.same)
         self._differs = tuple((name, reader(name)) for name in params.differs)
@@ -332,10 +317,11 @@ class Sequence(Detector[SequenceParams, SequenceState]):
             if f"{name}={value}" in before:
                 return None
         by_us = event.at_us - self._familiar_us
+        history_us = event.at_us - max(self._familiar_us, self._history_us)
         for name, read in self._unfamiliar:
             if not (value := read(event)):
                 return f"no_{name.rpartition('.')[2]}"
-            if not has_history(state.known, by_us):
+            if not has_history(state.known, history_us):
                 return "too_little_history"
             if familiar(state.known, (f"{name}={value}",), by_us):
                 return None

@@ -119,7 +119,7 @@ class Threshold(Detector[ThresholdParams, ThresholdState], BucketDetector):
     Params = ThresholdParams
     State = ThresholdState
     Evidence = ThresholdEvidence
-    subjects: ClassVar[frozenset[By]] = frozenset({"user", "session", "ip", "device", "tenant"})
+    subjects: ClassVar[frozenset[By]] = frozenset({"user", "account", "session", "ip", "device", "tenant"})
 
     def __init__(self, params: ThresholdParams, *, near_misses: bool = False) -> None:
         super().__init__(params, near_misses=near_misses)

@@ -13,12 +13,12 @@ from pydantic import AfterValidator, Field
 from detectors import bounds
 from detectors.columns import Bounds, Columns
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
-from detectors.familiarity import VOUCHING, Suspect, put_aside, released
+from detectors.familiarity import VOUCHING, Suspect, put_aside, released, vouches
 from detectors.wording import many
 from models.conditions import Condition
 from models.events import EventKind, PlacedEvent
 from models.findings import By, Finding, NearMiss, NotEvaluable, Verdict
-from models.instants import DAY_US, HOUR_US, MINUTE_US, instant, span_us
+from models.instants import DAY_US, HOUR_US, MINUTE_US, NEVER_US, instant, span_us
 from models.spans import Span
 
 QUARTER_US: Final = 15 * MINUTE_US
@@ -29,6 +29,7 @@ DAYS_KEPT_MAX: Final = 10
 """Days kept for an hour of the week: no rule asks for more."""
 HALF_DAY_HOURS: Final = 12
 """The farthest that an hour of the day can be from another."""
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -52,6 +53,26 @@ class HoursParams(DetectorParams):
     )
     near_hours: int = Field(
         2, ge=0, le=6, description="Hours around one that count as it: who comes at seven may come at five."
+    )
+    early_hours: int | None = Field(
+        None, ge=0, le=6, description="Hours before a usual one that count as it; not given: as `near_hours`."
+    )
+    off_day_hours: int | None = Field(
+        None,
+        ge=0,
+        le=6,
+        description="The same on a day of the week on which the subject was never met; not given: as on others.",
+    )
+    rest_days: frozenset[Weekday] = Field(
+        default=frozenset(),
+        max_length=3,
+        description="Days of rest: no hour of one is usual for whoever was never met on any of them.",
+    )
+    awake_for: Span | None = Field(
+        None,
+        ge=timedelta(minutes=1),
+        le=timedelta(hours=12),
+        description="How long after a second factor that passed nothing is judged: its owner is about.",
     )
     hours_usual_max: int = Field(
         16, ge=1, le=24, description="Whoever was met at more different hours of the day has no fixed hours."
@@ -93,14 +114,22 @@ class HoursState(DetectorState):
     day: int = -1
     quarters: int = 0
     quarter: int = -1
+    weekdays: dict[int, int] = msgspec.field(default_factory=dict)
+    passed_us: int = -NEVER_US
     aside: list[Suspect] = msgspec.field(default_factory=list)
 
 
 class HoursEvidence(DetectorEvidence, frozen=True, kw_only=True):
-    """The local time against the hours that are usual, as `07-17`; how far off, and what is known."""
+    """The local time against the hours that are usual, as `07-17`; how far off, and what is known.
+
+    `new_weekday`: whether the subject was never met on that day of the week; `rest_day`: whether it is a day of rest,
+    and the subject was never met on one.
+    """
 
     local_time: str
     weekday: str
+    new_weekday: bool
+    rest_day: bool
     zone: str
     usual_hours: tuple[str, ...]
     hours_off: int
@@ -114,7 +143,8 @@ class UnusualHours(Detector[HoursParams, HoursState]):
     """An hour at which somebody was hardly ever met, in the site's local time.
 
     An hour is usual that was met on enough different days, itself or near it. Local time follows the zone through its
-    changes, so a shift at seven stays at seven. Whoever works around the clock is never judged.
+    changes, so a shift at seven stays at seven. Whoever works around the clock is never judged, nor whoever passed a
+    second factor just before.
     """
 
     kind: ClassVar[str] = "unusual_hours"
@@ -131,6 +161,8 @@ class UnusualHours(Detector[HoursParams, HoursState]):
         self._learn_for_us = span_us(params.learn_for)
         self._forget_us = span_us(params.forget_after)
         self._accept_us = span_us(params.accept_after)
+        self._awake_us = span_us(params.awake_for) if params.awake_for is not None else 0
+        self._rest = frozenset(i for i, name in enumerate(WEEKDAYS) if name.lower() in params.rest_days)
         self._forget_days = self._forget_us // DAY_US
         self.asks = (params.unless,) if params.unless is not None else ()
         self.reads = params.unless.reads if params.unless is not None else frozenset()
@@ -144,33 +176,71 @@ class UnusualHours(Detector[HoursParams, HoursState]):
         """Whether the subject was hardly ever met at this hour, once enough is known to say so."""
         if not state.quarters or (self._unless is not None and self._unless(event)):
             return None
-        params = self.params
-        if not (
-            event.at_us - state.since_us >= self._learn_for_us
-            and state.days >= params.learn_min_days
-            and state.quarters >= params.learn_min_events
-        ):
+        if not self._is_known(event, state):
             return NotEvaluable("too_little_history")
         local = instant(event.at_us).astimezone(self._zone)
         today = local.toordinal()
         met = {hour % 24 for hour, days in state.hours.items() if today - days[-1] <= self._forget_days}
-        if len(met) > params.hours_usual_max:
+        if len(met) > self.params.hours_usual_max:
             return NotEvaluable("no_fixed_hours")
-        off = self._hours_off(local, state)
-        if off == 0 or (off <= params.near_hours and not self.near_misses):
+        if event.at_us - state.passed_us <= self._awake_us:
             return None
-        evidence = self._evidence(local, state, off, met)
-        key = f"{local:%H}:00"
-        if off <= params.near_hours:
-            return NearMiss(evidence=evidence, key=key, strength=off / (params.near_hours + 1))
-        return Finding(evidence=evidence, key=key, strength=off / (params.near_hours + 1))
+        return self._verdict(local, state, met)
+
+    def _is_known(self, event: PlacedEvent, state: HoursState) -> bool:
+        """Whether enough was learned of the subject."""
+        params = self.params
+        return (
+            event.at_us - state.since_us >= self._learn_for_us
+            and state.days >= params.learn_min_days
+            and state.quarters >= params.learn_min_events
+        )
+
+    def _verdict(self, local: datetime, state: HoursState, met: set[int]) -> Verdict:
+        today = local.toordinal()
+        week = {weekday for weekday, day in state.weekdays.items() if today - day <= self._forget_days}
+        at_rest = local.weekday() in self._rest and not week & self._rest
+        off, near = self._nearest(local, state, new_weekday=local.weekday() not in week)
+        if not at_rest and (off == 0 or (off <= near and not self.near_misses)):
+            return None
+        evidence = HoursEvidence(
+            local_time=f"{local:%H:%M}",
+            weekday=WEEKDAYS[local.weekday()],
+            new_weekday=local.weekday() not in week,
+            rest_day=at_rest,
+            zone=self.params.zone,
+            usual_hours=ranges(met),
+            hours_off=off,
+            near_hours=near,
+            days_min=self.params.days_min,
+            learned_days=state.days,
+            learned_since=instant(state.since_us),
+        )
+        key, strength = f"{local:%H}:00", off / (near + 1)
+        if at_rest:
+            return Finding(evidence=evidence, key=key, strength=max(strength, 1.0))
+        if off <= near:
+            return NearMiss(evidence=evidence, key=key, strength=strength)
+        return Finding(evidence=evidence, key=key, strength=strength)
+
+    def _nearest(self, local: datetime, state: HoursState, *, new_weekday: bool) -> tuple[int, int]:
+        """How many hours off `local` is, and how many count as usual: before usual hours, after them, or either way."""
+        params = self.params
+        if new_weekday and params.off_day_hours is not None:
+            return self._hours_off(local, state), params.off_day_hours
+        if params.early_hours is None:
+            return self._hours_off(local, state), params.near_hours
+        early = self._hours_off(local, state, (1,)), params.early_hours
+        late = self._hours_off(local, state, (-1,)), params.near_hours
+        return min(late, early, key=lambda side: side[0] / (side[1] + 1))
 
     def learn(self, event: PlacedEvent, state: HoursState, *, suspect: bool) -> None:
         """Note the day and hour, once in a quarter of an hour; keep a flagged one aside."""
+        self._wake(event, state, suspect=suspect)
         quarter = event.at_us // QUARTER_US
         if quarter == state.quarter and not suspect and not state.aside:
             return
-        self.hear(event, state, suspect=suspect)
+        self._release(event, state, suspect=suspect)
         local = instant(event.at_us).astimezone(self._zone)
         if suspect:
             put_aside(state.aside, Suspect.of(event, f"{local:%H}", ()))
@@ -178,7 +248,7 @@ class UnusualHours(Detector[HoursParams, HoursState]):
         if state.aside and event.at_us - state.aside[-1].at_us < ALOOF_US and self._hours_off(local, state):
             return
         if state.quarters and event.at_us - state.newest_us > self._forget_us:
-            state.hours, state.days, state.day, state.quarters = {}, 0, -1, 0
+            state.hours, state.days, state.day, state.quarters, state.weekdays = {}, 0, -1, 0, {}
         if not state.quarters:
             state.since_us = event.at_us
         state.newest_us = event.at_us
@@ -188,7 +258,15 @@ class UnusualHours(Detector[HoursParams, HoursState]):
         self._note(local, state)
 
     def hear(self, event: PlacedEvent, state: HoursState, *, suspect: bool) -> None:
-        """Let what `event` vouches for count as met."""
+        """Let what `event` vouches for count as met; note a second factor that passed."""
+        self._wake(event, state, suspect=suspect)
+        self._release(event, state, suspect=suspect)
+
+    def _wake(self, event: PlacedEvent, state: HoursState, *, suspect: bool) -> None:
+        if event.kind == "mfa_result" and self._awake_us and vouches(event) and not suspect:
+            state.passed_us = event.at_us
+
+    def _release(self, event: PlacedEvent, state: HoursState, *, suspect: bool) -> None:
         for one in released(state.aside, event, self._accept_us, suspect=suspect):
             self._note(instant(one.at_us).astimezone(self._zone), state)
 
@@ -200,11 +278,17 @@ class UnusualHours(Detector[HoursParams, HoursState]):
     def sentence(cls, evidence: Mapping[str, Any], who: str) -> str:
         """When, by whose clock, and which hours are usual."""
         usual = ", ".join(evidence["usual_hours"]) or "none"
+        if evidence["rest_day"]:
+            return (
+                f"{who} at {evidence['local_time']} on a {evidence['weekday']} ({evidence['zone']}), a day of rest on "
+                f"which they were never met; met at: {usual}, on {many(evidence['learned_days'], 'days')}"
+            )
+        never = f"; never met on a {evidence['weekday']} before"
         return (
             f"{who} at {evidence['local_time']} on a {evidence['weekday']} ({evidence['zone']}), "
             f"{many(evidence['hours_off'], 'hours')} from any hour met on {many(evidence['days_min'], 'days')} "
-            f"(alerts beyond {many(evidence['near_hours'], 'hours')}); met at: {usual}, "
-            f"on {many(evidence['learned_days'], 'days')}"
+            f"(alerts beyond {many(evidence['near_hours'], 'hours')}"
+            f"{never * evidence['new_weekday']}); met at: {usual}, on {many(evidence['learned_days'], 'days')}"
         )
 
     def _slot(self, local: datetime) -> int:
@@ -219,37 +303,25 @@ class UnusualHours(Detector[HoursParams, HoursState]):
         if day > state.day:
             state.day = day
             state.days += 1
+        state.weekdays[local.weekday()] = max(state.weekdays.get(local.weekday(), day), day)
         days = state.hours.setdefault(self._slot(local), [])
         if day not in days:
             days.append(day)
             days.sort()
             del days[: -self.params.days_min]
 
-    def _hours_off(self, local: datetime, state: HoursState) -> int:
-        """How many hours from `local` one must look either way to have met the subject on enough different days."""
+    def _hours_off(self, local: datetime, state: HoursState, ways: tuple[int, ...] = (1, -1)) -> int:
+        """How many hours from `local` one must look, ahead (1) or back (-1), to have met the subject on enough days."""
         oldest = local.toordinal() - self._forget_days
         wall = local.replace(tzinfo=None)
         met: set[int] = set()
         for off in range(HALF_DAY_HOURS + 1):
-            for way in {off, -off}:
-                days = state.hours.get(self._slot(wall + timedelta(hours=way)), ())
+            for way in ways:
+                days = state.hours.get(self._slot(wall + timedelta(hours=way * off)), ())
                 met.update(day for day in days if day >= oldest)
             if len(met) >= self.params.days_min:
                 return off
         return HALF_DAY_HOURS
-
-    def _evidence(self, local: datetime, state: HoursState, off: int, met: set[int]) -> HoursEvidence:
-        return HoursEvidence(
-            local_time=f"{local:%H:%M}",
-            weekday=WEEKDAYS[local.weekday()],
-            zone=self.params.zone,
-            usual_hours=ranges(met),
-            hours_off=off,
-            near_hours=self.params.near_hours,
-            days_min=self.params.days_min,
-            learned_days=state.days,
-            learned_since=instant(state.since_us),
-        )
 
 
 def ranges(hours: set[int]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ with its instants in microseconds, as detectors see it.
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -84,6 +85,11 @@ PLACEHOLDERS: Final = frozenset(
     }
 )
 """Names that sources write where they know no user (compared case-folded). They are counted, and never a subject."""
+
+OF_TARGET: Final = frozenset(
+    {"privilege_change", "impersonation", "device_enrolled", "credential_change", "account_change"}
+)
+"""Kinds of event that concern the account of their target, where they name one, whoever did it."""
 
 AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -186,6 +192,29 @@ class PlacedEvent(msgspec.Struct, frozen=True, array_like=True):
     def identity(self) -> tuple[str, str, str]:
         """What its copies share, together with their time: tenant, source and id."""
         return (self.tenant, self.source, self.id)
+
+
+def user_key(written: str) -> str:
+    """The key of a user: blanks around it removed, case folded, composed (NFC), so that `Ann` and `ann` are one.
+
+    A name that somebody types is compared with events by this key. The key of a key is that key.
+
+    >>> user_key(" Ann@Clinic.example ")
+    'ann@clinic.example'
+    """
+    return unicodedata.normalize("NFC", written.strip().casefold())
+
+
+def account_of(event: SessionEvent | PlacedEvent) -> str:
+    """The account that an event concerns: its target where an account was changed, else its user; empty: none.
+
+    >>> bob = PlacedEvent(at_us=0, sequence=0, rank=8, id="1", kind="credential_change", user="ann", target="Bob")
+    >>> account_of(bob), account_of(msgspec.structs.replace(bob, kind="login"))
+    ('bob', 'ann')
+    """
+    if event.kind in OF_TARGET and event.target:
+        return user_key(event.target)
+    return event.user
 
 
 _DEFAULTS: Final = tuple(zip(PlacedEvent.__struct_fields__[5:], PlacedEvent.__struct_defaults__, strict=True))

@@ -11,8 +11,8 @@ from models.events import EventRef
 Severity = Literal["info", "low", "medium", "high", "critical"]
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 
-By = Literal["user", "session", "ip", "device", "tenant"]
-"""The kinds of subject a rule may judge."""
+By = Literal["user", "account", "session", "ip", "device", "tenant"]
+"""The kinds of subject a rule may judge. `account` is that of `models.events.account_of`."""
 
 Unfamiliar = Literal["place", "network", "device"]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC
 from typing import Final
 
 from msgspec.structs import force_setattr
 
-from models.events import PLACEHOLDERS, SessionEvent
+from models.events import OF_TARGET, PLACEHOLDERS, SessionEvent, user_key
 from sessionwatch.errors import BadRecordError
 from streams.accounting import Accounting
 from streams.adapters.addresses import ReadAddress, read_address
@@ -18,23 +17,13 @@ REMEMBERED_MAX: Final = 250_000
 """Users, and addresses, whose canonical form is remembered; when there are more, all are forgotten. About 50 MB."""
 
 
-def user_key(written: str) -> str:
-    """The key of a user: blanks around it removed, case folded, composed (NFC), so that `Ann` and `ann` are one.
-
-    A name that somebody types is compared with events by this key. The key of a key is that key.
-
-    >>> user_key(" Ann@Clinic.example ")
-    'ann@clinic.example'
-    """
-    return unicodedata.normalize("NFC", written.strip().casefold())
-
-
 class Canonical:
     """Makes events canonical, in place: only for events that nobody else holds yet.
 
     `tenant` is set where the event has none. `aliases` maps other names to the one that a person's events are kept
-    under; both are case-folded here. A name that only says that nobody is known becomes an empty user, and stays as
-    the label. An address that cannot be read becomes empty, and stays as `attributes.address`.
+    under, also where the person is the target of a change; both are case-folded here. A name that only says that
+    nobody is known becomes an empty user, and stays as the label. An address that cannot be read becomes empty, and
+    stays as `attributes.address`.
     """
 
     def __init__(self, tenant: str, aliases: Mapping[str, str], accounting: Accounting) -> None:
@@ -58,6 +47,7 @@ class Canonical:
                 and event.tenant
                 and event.source
                 and event.received_at is None
+                and not (self._aliases and event.target)
             ):
                 continue
             try:
@@ -87,6 +77,7 @@ class Canonical:
                 known = self._user(user)
             if known != user:
                 self._named(event, user, known)
+        self._aimed(event)
         ip = event.ip
         if ip:
             read = self._addresses.get(ip) or self._address(ip)
@@ -123,6 +114,11 @@ class Canonical:
             self._accounting.placeholder_users += 1
         if not event.user_label and known != user_key(user):
             force_setattr(event, "user_label", user)
+
+    def _aimed(self, event: SessionEvent) -> None:
+        """Name the person whom a change concerns as that person's own events do."""
+        if self._aliases and event.target and event.kind in OF_TARGET:
+            force_setattr(event, "target", self._aliases.get(user_key(event.target), event.target))
 
     def _addressed(self, event: SessionEvent, ip: str, read: ReadAddress) -> None:
         force_setattr(event, "ip", read.ip)

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 import typer
 
-from models.events import SessionEvent
+from models.events import SessionEvent, user_key
 from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.geography import GeoOption, geo_asked, say
 from sessionwatch.cli.inputs import MappingOption
@@ -33,7 +33,6 @@ from sessionwatch.ruleset.compiled import Ruleset
 from sessionwatch.ruleset.loading import bundled_rules
 from streams.accounting import Accounting
 from streams.adapters import adapters
-from streams.canonical import user_key
 from streams.collector import held_back
 from streams.deadletter import DeadLetter
 from streams.kafka.connection import connection

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
+from models.events import user_key
 from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.terminal import speaker
 from sessionwatch.live.erasure import erase, kept_of
 from sessionwatch.live.state_file import StateFile, reading
-from streams.canonical import user_key
 
 app = typer.Typer(help="What a watch keeps: alerts, dead letters, and what is known of a person.", no_args_is_help=True)
 StateOption = Annotated[Path, typer.Option("--state", help="The state file of a watch.")]

@@ -55,7 +55,9 @@ def _head(story: Story, console: Console) -> None:
             else f"{story.last_at:%Y-%m-%d %H:%M:%S}"
         )
         span = f"{story.first_at:%Y-%m-%d %H:%M:%S} to {last} UTC, {story.count:,} findings"
-    who = story.subject.value if story.subject.by == "user" else f"{story.subject.by} {story.subject.value}"
+    who = (
+        story.subject.value if story.subject.by in {"user", "account"} else f"{story.subject.by} {story.subject.value}"
+    )
     also = f", user {story.user}" if story.user and story.user != story.subject.value else ""
     console.print(f"{span}; {who}{also}; tenant {story.tenant or 'none'}; alert {story.id}", markup=False)
 

@@ -85,8 +85,7 @@ def opened(
 ) -> Fold:
     """A new fold for `finding`; `event` is None where a timer or a closed bucket found it."""
     tenant, value = subject
-    personal = rule.by in {"user", "session"}
-    user = (event.user if event is not None else value * (rule.by == "user")) if personal else ""
+    user, session = _person(rule.by, value, event)
     return Fold(
         alert_id=digest(tenant, rule.id, value, finding.key, trigger),
         at_us=at_us,
@@ -103,12 +102,19 @@ def opened(
         maps_to=rule.maps_to,
         user=user,
         who=who(rule.by, subject, event),
-        session=event.session if event is not None and personal else "",
+        session=session,
         geo_build=event.place.build if event is not None and event.place is not None else "",
         evidence=evidence_of(finding),
         candidates=finding.candidates,
         events=events_of(finding, event),
     )
+
+
+def _person(by: By, value: str, event: PlacedEvent | None) -> tuple[str, str]:
+    """The user and the session that an alert names: never the session of whoever did something to the account."""
+    if by in {"user", "account"}:
+        return value, event.session if event is not None and event.user == value else ""
+    return (event.user, event.session) if by == "session" and event is not None else ("", "")
 
 
 def who(by: By, subject: Subject, event: PlacedEvent | None) -> str:

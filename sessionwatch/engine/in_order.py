@@ -28,7 +28,7 @@ EVENTS_AT_ONE_INSTANT_MAX: Final = 100_000
 SWEEP_EVERY: Final = 250_000
 """Events between two sweeps for subjects that may be forgotten."""
 
-SUBJECT_KINDS: Final[tuple[By, ...]] = ("user", "session", "ip", "device")
+SUBJECT_KINDS: Final[tuple[By, ...]] = ("user", "session", "ip", "device", "account")
 
 
 class Snapshot(msgspec.Struct, array_like=True):
@@ -58,7 +58,7 @@ class Lane:
         """Judge `event` for its subject of this kind, if it has one."""
         if not self.program.table[event.kind]:
             return
-        value: str = self.value_of(event)
+        value = self.value_of(event)
         subject = (event.tenant, value)
         if self.owns is not None and not self.owns(subject):
             return

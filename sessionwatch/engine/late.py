@@ -28,7 +28,13 @@ from sessionwatch.engine.program import Program, SubjectState
 
 RECENT_MAX: Final = 256
 """Recent events kept for one subject; beyond it the oldest settle early, which is counted by rule."""
-RECENT_BYTES_MAX: Final = {"user": 16 * 1024, "session": 16 * 1024, "ip": 64 * 1024, "device": 64 * 1024}
+RECENT_BYTES_MAX: Final = {
+    "user": 16 * 1024,
+    "account": 16 * 1024,
+    "session": 16 * 1024,
+    "ip": 64 * 1024,
+    "device": 64 * 1024,
+}
 """Bytes of recent events kept for one subject, as encoded."""
 SETTLE_AT: Final = 16
 """Recent events past the line that settle together: settling one by one would decode the state each time."""

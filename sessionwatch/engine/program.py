@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from detectors.detector import BucketDetector, Detector, DetectorState
-from models.events import KINDS, EventKind, PlacedEvent
+from models.events import KINDS, EventKind, PlacedEvent, account_of
 from models.findings import By
 from models.instants import NEVER_US
 from sessionwatch.engine.folds import Fold
@@ -125,7 +125,7 @@ class Program:
 
 def value_of(by: By) -> Callable[[PlacedEvent], str]:
     """Reads an event's subject of the kind `by`; empty where it has none."""
-    return attrgetter({"ip": "network"}.get(by, by))
+    return account_of if by == "account" else attrgetter({"ip": "network"}.get(by, by))
 
 
 class BucketProgram:

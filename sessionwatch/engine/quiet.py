@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from detectors.columns import OF_EVENT, OF_PLACE, Bounds, Columns, Ints, Mask, changes
 from geo.locator import Locator
 from models.conditions import Condition
-from models.events import SessionEvent
+from models.events import SessionEvent, account_of
 from models.findings import By
 from models.places import Place
 from sessionwatch.engine.in_order import EVENTS_AT_ONE_INSTANT_MAX, SUBJECT_KINDS, Engine
@@ -82,6 +82,7 @@ class Quiet:
         """Look on behalf of `ruleset`; `locator` is not that of the engine, whose counts it would change."""
         self._shapes = Shapes(ruleset)
         self._rules = ruleset.rules
+        self._by_account = any(rule.by == "account" for rule in ruleset.rules)
         self._locator = locator
         self._places: dict[str, tuple[Place | None, int, int]] = {}
         self._of_places: dict[Place | None, tuple[tuple[Any, ...], tuple[bool, ...]]] = {}
@@ -110,6 +111,8 @@ class Quiet:
         self._keep("at", np.array([event.at.timestamp() for event in events], np.float64))
         for name in TEXTS:
             self._keep(name, _digests(events, name))
+        if self._by_account:
+            self._keep("account", np.fromiter(map(hash, map(account_of, events)), np.int64, len(events)))
         for name in ("count", "bytes"):
             self._keep(name, np.array([getattr(event, name) for event in events], np.int64))
 

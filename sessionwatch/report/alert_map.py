@@ -22,7 +22,7 @@ def alert_map(alert: Alert, places: Mapping[PlacedAt, Place]) -> str:
     spots = list(dict.fromkeys(_of_evidence(alert.evidence))) or list(dict.fromkeys(_of_events(alert, places)))
     if not spots:
         return ""
-    joined = list(itertools.pairwise(range(len(spots)))) if alert.subject.by == "user" else []
+    joined = list(itertools.pairwise(range(len(spots)))) if alert.subject.by in {"user", "account"} else []
     return world_map(spots, joined)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from geo.locator import Locator
 from models.alerts import Alert
-from models.events import PlacedEvent, SessionEvent, fullness
+from models.events import PlacedEvent, SessionEvent, account_of, fullness
 
 SUBJECT_EVENTS_MAX: Final = 200_000
 """Events of one subject that are looked at; of a busier one the story is told from these, the earliest, and says so."""
@@ -61,8 +61,14 @@ def _belongs(alert: Alert, locator: Locator) -> Callable[[SessionEvent], bool]:
             return False
         return bool(event.session) and event.session in sessions
 
+    def of_account(event: SessionEvent) -> bool:
+        of_theirs = of_user(event)
+        account = account_of(event)
+        return event.tenant == tenant and account == value if account else of_theirs
+
     chosen: dict[str, Callable[[SessionEvent], bool]] = {
         "user": of_user,
+        "account": of_account,
         "session": lambda event: event.tenant == tenant and event.session == value,
         "device": lambda event: event.tenant == tenant and event.device == value,
         "ip": lambda event: event.tenant == tenant and bool(event.ip) and locator.locate(event).network == value,

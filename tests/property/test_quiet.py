@@ -78,7 +78,7 @@ def _event(r: random.Random, name: str, at: datetime, user: int, kind: Any, *, o
         user=said(f"u{user}"),
         session=said(f"s{user}-{phone}") if r.random() >= omits else f"s{r.randrange(3)}",
         action=r.choice(ACTIONS) if odd else "record.open",
-        target=r.choice(["", "other"]),
+        target=r.choice(["", "other", f"U{r.randrange(8)}"]),
         outcome="failure" if kind == "login_failed" or r.random() < 0.1 else "success",
         ip=said(f"203.0.113.{r.randrange(9) if odd else user * 2 + phone}"),
         user_agent=said("Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0"),

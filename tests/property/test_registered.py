@@ -24,7 +24,7 @@ def registered(fold_us: int) -> Ruleset:
     for kind, detector in sorted(detector_kinds().items()):
         for by in SUBJECT_KINDS:
             if by in detector.subjects:
-                kinds = {"login", "export", "activity"}
+                kinds = {"login", "export", "activity", "account_change"}
                 made.append(rule(f"{kind}_{by}", detector(detector.Params()), kinds, fold_us, by=by))
     return Ruleset(rules=tuple(made), version="1")
 
@@ -35,7 +35,7 @@ def registered(fold_us: int) -> Ruleset:
 @settings(max_examples=6, deadline=None)
 def test_every_detector_gives_the_same_alerts_however_events_arrive(fold_us: int, slow: bool, seed: int) -> None:
     """Late, doubled, cut and restarted: the bytes of the run in order."""
-    events = world(seed, (5, 60, 600, 7200), slow=slow)
+    events = world(seed, (5, 60, 600, 7200), slow=slow, changes=True)
     arriving = arrivals(events, seed, slow=slow)
     rules = registered(fold_us)
     want = in_order(arriving, fold_us, rules=rules)

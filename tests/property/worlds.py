@@ -21,8 +21,13 @@ def lateness(*, slow: bool) -> Lateness:
     return Lateness.of(BOUNDS if slow else {"fast": BOUNDS["fast"]}, mode="all")
 
 
-def world(seed: int, gaps_s: tuple[int, ...], *, slow: bool, users: int = 3, events: int = 50) -> list[SessionEvent]:
-    """A few users' events: now and then abroad, on a strange device, exporting, with ties in time."""
+def world(
+    seed: int, gaps_s: tuple[int, ...], *, slow: bool, users: int = 3, events: int = 50, changes: bool = False
+) -> list[SessionEvent]:
+    """A few users' events: now and then abroad, on a strange device, exporting, with ties in time.
+
+    With `changes` they also change each other's accounts.
+    """
     r = random.Random(seed)
     made = []
     for u in range(users):
@@ -32,7 +37,7 @@ def world(seed: int, gaps_s: tuple[int, ...], *, slow: bool, users: int = 3, eve
             if r.random() > 0.08:  # else a tie with the event before it
                 at_us += int(r.expovariate(1) * r.choice(gaps_s) * SECOND_US)
             away = r.random() < 0.1
-            kind = r.choice(["login", "login", "export", "activity", "logout"])
+            kind = r.choice(["login", "login", "export", "activity", "logout", *["account_change"] * changes])
             shared = r.random() < 0.05  # now and then a session changes hands
             latitude, longitude = (
                 (r.uniform(-60, 60), r.uniform(-170, 170))
@@ -46,6 +51,7 @@ def world(seed: int, gaps_s: tuple[int, ...], *, slow: bool, users: int = 3, eve
                     kind=kind,
                     source="slow" if slow and r.random() < 0.2 else "fast",
                     user="" if kind in {"activity", "logout"} and r.random() < 0.3 else f"u{u}",
+                    target=f"U{r.randrange(users)}" if kind == "account_change" else "",
                     session=f"s{0 if shared else u}{r.randrange(3)}",
                     ip=f"198.51.100.{r.randrange(4)}",
                     device=f"d{r.randrange(4)}",

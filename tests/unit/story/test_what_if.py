@@ -163,6 +163,20 @@ def test_events_of_subjects_that_are_no_person(by: str, value: str, expected: li
     assert [one.id for one in told.read] == [one.id for one in told.placed] == expected
 
 
+def test_events_of_an_account_are_those_of_its_user_and_those_that_change_it() -> None:
+    """What its user does to others is another account's; what names only a session is its owner's."""
+    events = [
+        event(1, 1, tenant="t", session="s1"),
+        event(2, 2, "credential_change", tenant="t", session="r1", user="root", target="Ann"),
+        event(3, 3, "credential_change", tenant="t", session="s1", target="bob"),
+        event(4, 4, "revoked", tenant="t", session="s1", user=""),
+        event(5, 5, "policy_change", tenant="t", session="r1", user="root", target="ann"),
+        event(6, 6, "credential_change", tenant="other", user="root", target="ann"),
+    ]
+    told = subject_events(events, alert(subject={"by": "account", "value": "ann"}), Locator())
+    assert [one.id for one in told.read] == ["e001", "e002", "e004"]
+
+
 def test_copies_are_told_once_and_judged_as_they_came() -> None:
     """The fuller one is told; the engine gets both, and finds out itself."""
     copies = [event(1, 1, tenant="t"), event(1, 1, tenant="t", device="d1")]

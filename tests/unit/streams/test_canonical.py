@@ -6,19 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.events import SessionEvent
+from models.events import SessionEvent, account_of, user_key
 from models.instants import EPOCH
 from streams.accounting import Accounting
-from streams.canonical import Canonical, user_key
+from streams.canonical import Canonical
 
 
 def made(aliases: dict[str, str] | None = None, **fields: str) -> tuple[SessionEvent, Accounting]:
     """A canonical event with these fields, made twice: alone and in a block."""
     accounting = Accounting()
-    event = SessionEvent(id="e", at=EPOCH, kind="login", **fields)
+    said = {"kind": "login", **fields}
+    event = SessionEvent(id="e", at=EPOCH, **said)
     canonical = Canonical("clinic", aliases or {}, accounting)
     canonical.make(event, "okta")
-    again = SessionEvent(id="e", at=EPOCH, kind="login", **fields)
+    again = SessionEvent(id="e", at=EPOCH, **said)
     assert canonical.make_all([again], "okta") == []
     assert again == event
     return event, accounting
@@ -67,6 +68,15 @@ def test_aliases_lead_to_one_key() -> None:
     event, _ = made({"AStone": "Ann@Clinic.example"}, user="astone")
     assert (event.user, event.user_label) == ("ann@clinic.example", "astone")
     assert made({"AStone": "Ann@Clinic.example"}, user="astones")[0].user == "astones"
+
+
+def test_an_alias_leads_to_the_account_that_is_changed() -> None:
+    """What is done to a person under another name meets what that person does; other targets stay as written."""
+    known = {"AStone": "Ann@Clinic.example"}
+    event, _ = made(known, user="root", kind="credential_change", target="ASTONE")
+    assert (event.user, event.target, account_of(event)) == ("root", "ann@clinic.example", "ann@clinic.example")
+    assert made(known, user="root", kind="credential_change", target="Bob")[0].target == "Bob"
+    assert made(known, user="root", kind="policy_change", target="astone")[0].target == "astone"
 
 
 def test_a_label_of_the_source_is_kept() -> None:
