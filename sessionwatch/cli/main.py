@@ -8,6 +8,7 @@ import typer
 
 from sessionwatch import __version__
 from sessionwatch.cli import (
+    broker,
     catalogue,
     compare,
     control,
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.command("replay")(replay.replay_command)
 app.command("watch")(watch.watch_command)
 app.add_typer(state.app, name="state")
+app.add_typer(broker.app, name="broker")
 app.command("live")(live.live_command)
 app.command("topics")(topics.topics_command)
 app.add_typer(control.app, name="control")

@@ -5,9 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar, Final
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Self
+
+from pydantic import Field
 
 from models.actions import Action, Outcome, Verb
+from models.rules import Written
+from models.spans import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,23 @@ class Capabilities:
     verbs: frozenset[Verb]
     sees_sessions: bool = False
     token_lifetime: timedelta | None = None
+
+
+class BrokerSettings(Written):
+    """How a broker is set up, as a file says it; an adapter adds its own keys. No secret stands in it.
+
+    `authority`: a file with a site's own certificate authorities. `rate_max_per_s` and `concurrency_max` are what the
+    broker is asked at most.
+    """
+
+    broker: Annotated[str, Field(description="which one it is")]
+    base: Annotated[str, Field(description="its address: https://broker.example")]
+    authority: Path | None = None
+    timeout: Annotated[Span, Field(gt=timedelta(0), le=timedelta(minutes=2))] = timedelta(seconds=15)
+    rate_max_per_s: Annotated[float, Field(gt=0, le=10_000)] = 1_000.0
+    concurrency_max: Annotated[int, Field(ge=1, le=64)] = 16
+    secret_variable: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] = "SESSIONWATCH_BROKER_TOKEN"  # noqa: S105  # the name of a variable, not its value
+    secret_file: Path | None = None
 
 
 NOT_CAPABLE: Final = Outcome(result="rejected", detail="not_capable")
@@ -51,8 +73,21 @@ class Broker(ABC):
     name: ClassVar[str]
     """The word by which people choose it, such as `keycloak`."""
 
+    Settings: ClassVar[type[BrokerSettings]] = BrokerSettings
+    """How it is set up."""
+
     capabilities: Capabilities
     """What it can do, as it is set up."""
+
+    @classmethod
+    @abstractmethod
+    def of(cls, settings: Any) -> Self:
+        """The broker as `settings` (an instance of `Settings`) say; nothing is asked of it yet.
+
+        Raises:
+            BrokerError: the address or the authority cannot be used.
+            UsageError: the secret is not where the settings say.
+        """
 
     async def kill_session(self, action: Action) -> Outcome:
         """End the session `action.target`; `already_applied` where it has ended before."""
