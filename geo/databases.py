@@ -6,6 +6,7 @@ import struct
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from copy import copy
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
@@ -19,6 +20,7 @@ from maxminddb.types import Record
 from geo.addresses import V4_BITS, V6_BITS, Address
 from geo.bundled import BundledMap
 from geo.completion import NOWHERE, completed
+from geo.copies import copied
 from geo.records import READINGS, TYPES_READ, Reading
 from models.places import Place
 from sessionwatch.errors import DatabaseError
@@ -60,19 +62,25 @@ class Database:
     `bits` is 32 where it holds IPv4 alone, else 128; `reads` makes a place of a record of its schema.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open `path` and check it.
+    def __init__(self, path: Path, *, lasting: bool = False) -> None:
+        """Open `path` and check it. `lasting`: read a copy, so that whoever writes to the file does not end us.
 
         Raises:
             DatabaseError: missing, cut short, of a type that is not read, or with records that cannot be read.
         """
         self.path = path
         _check_file(path)
+        with copied(path) if lasting else nullcontext(path) as readable:
+            self._open(path, readable)
+
+    def _open(self, path: Path, readable: Path) -> None:
         try:
-            self._reader = maxminddb.open_database(path)
+            self._size_bytes = readable.stat().st_size
+            self._reader = maxminddb.open_database(readable)
             metadata = self._reader.metadata()
         except _UNREADABLE as error:
-            raise DatabaseError(f"{path}: its structure is broken ({error}); get the file again") from error
+            said = str(error).replace(str(readable), path.name)
+            raise DatabaseError(f"{path}: its structure is broken ({said}); get the file again") from error
         try:
             self.type: str = metadata.database_type
             self.bits: int = V4_BITS if metadata.ip_version == _V4_ONLY else V6_BITS
@@ -83,6 +91,11 @@ class Database:
         except DatabaseError:
             self._reader.close()
             raise
+
+    @property
+    def subject(self) -> tuple[Reading, str]:
+        """What it is about: how its records are read, and the word of its type that says it, such as City."""
+        return self.reads, self.type.partition("-")[2].partition("-")[0]
 
     def look_up(self, address: Address) -> tuple[Place, int]:
         """What it says of `address`, and the length of the prefix that the answer is good for.
@@ -138,7 +151,7 @@ class Database:
             raise DatabaseError(f"{self.path}: {self.type}: no record has the field {telling!r}; expected {TYPES_READ}")
 
     def _records(self) -> Iterator[Record]:
-        if self.path.stat().st_size <= WALKED_MAX_BYTES:
+        if self._size_bytes <= WALKED_MAX_BYTES:
             for _, record in self._reader:
                 yield record
             return
@@ -152,8 +165,8 @@ class Databases:
     """Several databases asked as one: each answers what it knows; for the same field the newest build wins.
 
     The bundled map, where there is one, is asked last, however new it is: it completes what the files leave open.
-    Files must be replaced by renaming a new one into their place, never written over while they are open: they are
-    mapped into memory.
+    Files that are not opened to last must be replaced by renaming a new one into their place, never written over: they
+    are mapped into memory.
     """
 
     def __init__(self, databases: Iterable[Database] = (), bundled: BundledMap | None = None) -> None:
@@ -170,8 +183,8 @@ class Databases:
         """Whom to thank wherever answers are shown: the makers of the bundled map, once something came from it."""
 
     @classmethod
-    def open(cls, paths: Sequence[Path | str], bundled: BundledMap | None = None) -> Self:
-        """Open all of `paths`, and ask `bundled` after them.
+    def open(cls, paths: Sequence[Path | str], bundled: BundledMap | None = None, *, lasting: bool = False) -> Self:
+        """Open all of `paths`, `lasting` as a `Database` is, and ask `bundled` after them.
 
         Raises:
             DatabaseError: naming every file that cannot be used, each on a line of its own; none stays open then. Of
@@ -181,7 +194,7 @@ class Databases:
         faults: list[str] = []
         for path in paths:
             try:
-                opened.append(Database(Path(path)))
+                opened.append(Database(Path(path), lasting=lasting))
             except DatabaseError as error:
                 faults.append(str(error))
         faults += _v4_alone(opened)
@@ -200,6 +213,21 @@ class Databases:
     def build(self) -> str:
         """All builds, such as `GeoLite2-ASN 2024-05-02, GeoLite2-City 2024-05-01`; empty where there is no database."""
         return ", ".join(sorted({database.build for database in self._asking}))
+
+    def with_instead(self, old: Database, new: Database) -> Self:
+        """Another that asks `new` instead of `old`, and counts on.
+
+        Raises:
+            DatabaseError: `new` answers other questions than `old`, or IPv4 alone where `old` knew both.
+        """
+        if new.subject != old.subject:
+            raise DatabaseError(f"{new.path}: it was {old.type} and is {new.type} now; start again to change the type")
+        databases = [new if one is old else one for one in self._databases]
+        if faults := _v4_alone(databases):
+            raise DatabaseError("; ".join(faults))
+        other = type(self)(databases, self._bundled)
+        other.failed, other.attributions = self.failed, self.attributions
+        return other
 
     def twin(self) -> Self:
         """Another that asks the same databases and remembers the same, and counts its own failures."""

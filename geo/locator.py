@@ -41,7 +41,7 @@ Located = tuple[str, str, Place | None]
 
 
 class Locator:
-    """Places events. One object per process: it remembers addresses, and holds nothing that changes what it says.
+    """Places events. One object per process: it remembers addresses, and only `exchange` changes what it says.
 
     Who is believed: the network's class and organisation are those of the narrowest network that the user's
     `networks` or the `curated` list has; of one that both have, the user's. Else those of a system of the user's, else
@@ -83,6 +83,18 @@ class Locator:
         self._aside: Remembered[tuple[str, Place], Located] = Remembered(LOCATED_MAX)
         # The dicts that are probed for each event.
         self._by_address, self._by_place = addresses.lasting, places.lasting
+
+    def exchange(
+        self, databases: Databases, networks: Mapping[str, KnownNetwork], curated: Mapping[str, KnownNetwork]
+    ) -> None:
+        """Go by these from now on, and forget what was remembered.
+
+        Raises:
+            UsageError: a list of networks has an entry that is none; nothing is exchanged then.
+        """
+        self._lists = KnownNetworks(networks, curated)
+        self._databases = databases
+        self._remember(Remembered(LOCATED_MAX), Remembered(LOCATED_MAX))
 
     def twin(self) -> Self:
         """Another one that says the same and remembers the same, and counts for itself."""

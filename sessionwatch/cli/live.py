@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.geography import plan_asked, say
 from sessionwatch.cli.monitoring import (
     BoundOption,
     DatabasesOption,
@@ -25,14 +26,14 @@ from sessionwatch.cli.monitoring import (
 from sessionwatch.cli.settings import SettingsOption, broker_of
 from sessionwatch.cli.watch import bounds_of
 from sessionwatch.engine.lateness import Lateness
-from sessionwatch.engine.plan import EnginePlan, attributes_read
+from sessionwatch.engine.plan import attributes_read
 from sessionwatch.errors import KafkaError
 from sessionwatch.live.feeds import Feeds
+from sessionwatch.live.geography import Geography
 from sessionwatch.live.lane_reports import LaneReports
 from sessionwatch.live.logs import Log, begin_log
 from sessionwatch.live.partition_store import rank
 from sessionwatch.live.partitions import OutputTopics, PartitionJudges
-from sessionwatch.ruleset.loading import bundled_rules
 from streams.adapters import adapters
 from streams.kafka.connection import Connection
 from streams.kafka.settings import LaneSettings
@@ -64,13 +65,14 @@ def live_command(  # noqa: PLR0913  # as many as the command has options
     broker = broker_of(context)
     speak = begin_log("live", log_form(log), [broker.secret() or ""])
     lateness = lateness_of(source or [], bounds_of(bound or []))
-    plan = EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), networks=tuple(networks or ()))
+    plan = plan_asked(rules, geo, networks)
     loaded = plan.ruleset()
     ruleset = replace(loaded, rules=tuple(rule for rule in loaded.rules if rule.by == "user"))
-    locator = plan.locator(attributes_read(ruleset))
+    geography = Geography(plan, attributes_read(ruleset), speak, say)
     partitions = checked(broker, prefix)
     topics = OutputTopics(f"{prefix}.{NOTICES}", f"{prefix}.{DEAD_LETTER}")
-    judges = PartitionJudges(ruleset, locator, lateness, adapters(())["native"], topics, tenant, redact)
+    native = adapters(())["native"]
+    judges = PartitionJudges(ruleset, geography.locator, lateness, native, topics, tenant, redact, geography=geography)
     lane = LaneSettings(
         group=f"{prefix}.detect.by-user",
         topic=f"{prefix}.{EVENTS}",
@@ -83,6 +85,7 @@ def live_command(  # noqa: PLR0913  # as many as the command has options
     if left_out:
         speak(f"rules that are not by user are not judged here: {', '.join(left_out)}")
     reports = LaneReports(judges, Feeds(spans_by_source("--expect", expect or ())), topics.notices, speak)
+    reports.measured.exchanges = geography.exchanges
     _work(lane, broker, judges, reports, monitor, speak)
     raise typer.Exit(Exit.DONE)
 

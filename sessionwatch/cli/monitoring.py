@@ -22,7 +22,10 @@ RulesOption = Annotated[
     list[Path] | None, typer.Option("--rules", help="Rule files or folders instead of the bundled ones.")
 ]
 DatabasesOption = Annotated[
-    list[Path] | None, typer.Option("--geo", help="A GeoIP2 or GeoLite2 database; may be repeated.")
+    list[Path] | None,
+    typer.Option(
+        "--geo", help="A geo database; may be repeated. The bundled map answers what these leave open; 'none' stops it."
+    ),
 ]
 NetworksOption = Annotated[
     list[Path] | None,

@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal
 import typer
 
 from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.geography import plan_asked, say
 from sessionwatch.cli.inputs import MappingOption
 from sessionwatch.cli.monitoring import (
     BoundOption,
@@ -34,11 +35,11 @@ from sessionwatch.cli.settings import SettingsOption, settings_of
 from sessionwatch.engine.plan import EnginePlan, attributes_read
 from sessionwatch.errors import UsageError
 from sessionwatch.live.feeds import Feeds
+from sessionwatch.live.geography import Geography
 from sessionwatch.live.logs import Log, begin_log
 from sessionwatch.live.records import Records, WatchSettings
 from sessionwatch.live.state_file import StateFile
 from sessionwatch.live.watch import Watch, run, written_until
-from sessionwatch.ruleset.loading import bundled_rules
 from streams.collector import held_back
 from streams.sinks.notice_file import NoticeFile
 from streams.sources.following import Following
@@ -88,7 +89,7 @@ def watch_command(  # noqa: PLR0913  # as many as the command has options
     named = list(paths or asked.watch.paths)
     _check(named, listen, state, notices, once=once)
     records = WatchSettings(log_format, tuple(mapping or ()), tenant, redact, _mode(lateness), bounds_of(bound or ()))
-    plan = EnginePlan(tuple(rules or [bundled_rules()]), tuple(geo or ()), networks=tuple(networks or ()))
+    plan = plan_asked(rules, geo, networks)
     token = _token(token_file) if listen is not None else ""
     feeds, speak = Feeds(spans_by_source("--expect", expect or ())), begin_log("watch", log_form(log), [token])
     work = _Work(named, state, notices, records, plan, asked.watch.state_pages_max, feeds, speak)
@@ -123,8 +124,8 @@ class _Work:
 
 def _watch(work: _Work, listen: str | None, token: str, monitor: str | None, *, once: bool) -> Exit:
     ruleset = work.plan.ruleset()
-    locator = work.plan.locator(attributes_read(ruleset))
     log = work.log
+    geography = Geography(work.plan, attributes_read(ruleset), log, say)
     with held_back(), ExitStack() as stack, _stopping() as (wake, stopped):
         file = stack.enter_context(StateFile(work.state, pages_max=work.pages_max))
         records = Records(work.records, file.meta("sums"))
@@ -137,7 +138,8 @@ def _watch(work: _Work, listen: str | None, token: str, monitor: str | None, *, 
         sink = None if work.notices is None else NoticeFile(work.notices, written_until(file, work.notices))
         if sink is not None:
             stack.callback(sink.close)
-        watch = Watch(ruleset, locator, records, file, sink, work.feeds)
+        watch = Watch(ruleset, geography.locator, records, file, sink, work.feeds)
+        watch.geography, watch.measured.exchanges = geography, geography.exchanges
         stack.enter_context(watch.measured.pauses)
         if work.paths == [STDIN]:
             pipe = Pipe(work.records.format, records.formats, RECORD_BYTES_MAX, wake)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,6 +12,7 @@ from models.instants import SECOND_US
 from sessionwatch.engine.counts import EngineCounts
 from sessionwatch.live.exposition import Histogram, Metric, Pauses, Sample
 from sessionwatch.live.feeds import Feeds
+from sessionwatch.live.geography import Exchanges
 from sessionwatch.live.judging import LiveJudge
 from streams.accounting import Accounting
 
@@ -30,6 +31,9 @@ CATALOGUE: Final[Mapping[str, Metric]] = {
     "not_evaluable_total": Metric("counter", ("rule", "reason"), "What could not be judged."),
     "findings_total": Metric("counter", ("rule",), "Findings that may alert."),
     "notices_total": Metric("counter", ("rule", "change"), "Notices since the start."),
+    "geo_taken_up_total": Metric("counter", (), "Changed geo databases and lists of networks taken up."),
+    "geo_refused_total": Metric("counter", (), "Changed ones that cannot be used; those before them stay in use."),
+    "geo_failed_look_ups_total": Metric("counter", ("build",), "Look-ups that met a broken record of a database."),
     "batch_seconds": Metric("histogram", (), "Seconds from a batch that was read to one that is written."),
     "gc_pause_seconds": Metric("histogram", (), "Seconds that Python's garbage collector held everything up."),
     "lag_seconds": Metric("gauge", ("partition",), "Now less the newest event judged; a watch has no partition."),
@@ -63,19 +67,24 @@ class Measured:
     refused: int = 0
     held: int = 0
     notices: Counter[tuple[str, str]] = field(default_factory=Counter)
+    exchanges: Exchanges = field(default_factory=Exchanges)
 
 
 def common(
-    judges: Iterable[LiveJudge], accounting: Accounting, measured: Measured, feeds: Feeds, unready: Callable[[], str]
+    judges: Collection[LiveJudge], accounting: Accounting, measured: Measured, feeds: Feeds, unready: Callable[[], str]
 ) -> Families:
     """What a watch and a worker both have. Counters of events and records outlast a restart where state does."""
     yield "records_total", [Sample({}, accounting.records_read)]
     yield "dropped_total", _by("reason", accounting.dropped)
     yield "dead_letters_total", _by("reason", accounting.dead_letters)
     yield "events_total", [Sample({}, accounting.events_made)]
-    yield from _engines(list(judges))
+    yield from _engines(judges)
     told = sorted(measured.notices.items())
     yield "notices_total", [Sample({"rule": rule, "change": change}, n) for (rule, change), n in told]
+    yield "geo_taken_up_total", [Sample({}, measured.exchanges.taken_up)]
+    yield "geo_refused_total", [Sample({}, measured.exchanges.refused)]
+    # All judges of a process share one locator.
+    yield "geo_failed_look_ups_total", _by("build", next((dict(one.locator.failed) for one in judges), {}))
     yield "batch_seconds", measured.batches.samples()
     yield "gc_pause_seconds", measured.pauses.samples()
     silence = feeds.silence_s()
@@ -90,7 +99,7 @@ def lag_s(judge: LiveJudge) -> float | None:
     return time.time() - judge.stream.newest_us / SECOND_US if judge.stream.newest_us > 0 else None
 
 
-def _engines(judges: list[LiveJudge]) -> Families:
+def _engines(judges: Collection[LiveJudge]) -> Families:
     lanes = [(lane.program.by, lane.counts) for judge in judges for lane in judge.engine.lanes]
     for name in ("events", "duplicates", "late"):
         sums = Counter[str]()

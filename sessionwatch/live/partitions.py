@@ -20,6 +20,7 @@ from sessionwatch.engine.lateness import Lateness
 from sessionwatch.engine.notices import NoticeRecord
 from sessionwatch.errors import BadRecordError
 from sessionwatch.live.entries import Entry
+from sessionwatch.live.geography import Geography
 from sessionwatch.live.inflow import Inflow
 from sessionwatch.live.judging import Judged, LiveJudge
 from sessionwatch.live.partition_store import PartitionStore, stream_offset
@@ -93,6 +94,8 @@ class PartitionJudges:
     tenant: str = "default"
     redact: bool = False
     by: By = "user"
+    geography: Geography | None = None
+    """Where the locator is from, when its files may change."""
     accounting: Accounting = field(default_factory=Accounting)
     late: int = 0
     written_again: int = 0
@@ -101,6 +104,8 @@ class PartitionJudges:
 
     def __call__(self, batch: Batch) -> Outcome:
         """Judge a batch; see `streams.kafka.batches.Judge`."""
+        if self.geography is not None:
+            self.geography.look()
         partition = self._partition(batch)
         seen = stream_offset(partition.store)
         records = [record for record in batch.records if record.offset > seen]

@@ -16,6 +16,7 @@ from models.instants import SECOND_US
 from sessionwatch.errors import InputError, UsageError
 from sessionwatch.live.exposition import Sample, exposition
 from sessionwatch.live.feeds import FeedNotice, Feeds
+from sessionwatch.live.geography import Geography
 from sessionwatch.live.judging import Judged, LiveJudge
 from sessionwatch.live.logs import Log
 from sessionwatch.live.metrics import CATALOGUE, Families, Measured, common, lag_s
@@ -68,6 +69,8 @@ class Watch:
         self.measured = Measured()
         self.feeds = feeds or Feeds({})
         self.begun = False
+        self.geography: Geography | None = None
+        """Where the locator is from, when its files may change."""
         self._notices = notices
         self._written_until = 0
         self._quiet_since = self._moved_at = time.monotonic()
@@ -175,6 +178,11 @@ class Watch:
         """Note that the watch is at work."""
         self._moved_at = time.monotonic()
 
+    def look_at_geography(self) -> None:
+        """Between two steps: take up databases and lists that have changed."""
+        if self.geography is not None:
+            self.geography.look()
+
     def unready(self) -> str:
         """Why it is not ready; nothing where it is. Asked from another thread."""
         if not self.begun:
@@ -226,6 +234,7 @@ class Watch:
 
     def _judge(self, events: Iterable[SessionEvent], step: Step) -> None:
         begun = time.perf_counter()
+        self.look_at_geography()
         bounds = self.records.bounds()
         if bounds != self.judge.lateness:
             self.judge.wait_for(bounds)
@@ -308,6 +317,7 @@ def run(
         for notice in watch.look_at_feeds():
             log(notice.operational, source=notice.source, since=notice.since.isoformat(timespec="seconds"))
         if not moved:
+            watch.look_at_geography()
             watch.tick()
             if watch.figures() != told:
                 told = watch.figures()
