@@ -87,6 +87,7 @@ lock:  ## write requirements/*.txt anew with uv; the only place where versions a
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv (pip install uv), or say make lock UV=/path/to/uv"; exit 1; }
 	$(UV) pip compile pyproject.toml --group dev --group install --extra live $(LOCK) -o requirements/dev.txt
 	$(UV) pip compile pyproject.toml --group install -c requirements/dev.txt $(LOCK) -o requirements/run.txt
+	$(UV) pip compile pyproject.toml --extra live -c requirements/dev.txt $(LOCK) -o requirements/live.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	--custom-compile-command "make lock" $(UPGRADE)
 

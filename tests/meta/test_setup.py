@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-LOCKS = ("run", "dev")
+LOCKS = ("run", "live", "dev")
 
 STUB = """#!/bin/sh
 # Stands in for a Python of version {version}: answers what the install script asks, and notes what it is told to do.
@@ -53,6 +53,7 @@ def test_lock_has_every_dependency_and_what_installs_the_project(root: Path) -> 
     groups = project["dependency-groups"]
     needed = {
         "run": [*project["project"]["dependencies"], *groups["install"]],
+        "live": [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["live"]],
         "dev": [
             *project["project"]["dependencies"],
             *project["project"]["optional-dependencies"]["live"],
@@ -69,6 +70,7 @@ def test_lock_has_every_dependency_and_what_installs_the_project(root: Path) -> 
 def test_what_a_run_needs_is_pinned_alike_for_the_tests(root: Path) -> None:
     """Tests that ran with other versions would say nothing about what is run."""
     assert pins(root, "run").items() <= pins(root, "dev").items()
+    assert pins(root, "live").items() <= pins(root, "dev").items()
 
 
 class Machine:
