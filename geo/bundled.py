@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import mmap
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
 from geo.addresses import V4_BITS, Address
-from geo.cache import CACHE_VARIABLE, cache_folders, kept, trusted, usable
+from geo.cache import CACHE_VARIABLE, cache_folders, hold, kept, sweep, trusted, usable
 from geo.completion import NOWHERE, vetted
 from geo.packed import HEADER_MAX_BYTES, UNPACKED_MAGIC, Header, header_in, read_header, unpacked_size_bytes
 from models.places import Place
@@ -47,9 +47,15 @@ class BundledMap:
 
     type: Final = "bundled map"
 
-    def __init__(self, header: Header, whole: memoryview, begin: int, path: Path) -> None:
-        """Read arrays from `whole`, in which they begin at `begin`. `path` is the file that the map came packed in."""
+    def __init__(self, header: Header, whole: memoryview, begin: int, path: Path, *, in_memory: bool = False) -> None:
+        """Read arrays from `whole`, in which they begin at `begin`. `path` is the file that the map came packed in.
+
+        `in_memory`: it is this process' alone, because there was no folder to unpack it into.
+        """
         self.path = path
+        self.in_memory = in_memory
+        self._whole = whole
+        self._name = unpacked_name(header)
         self.build = header.title.build
         self.built_at = datetime.fromisoformat(header.title.built_at)
         self.attribution = header.title.attribution
@@ -100,6 +106,14 @@ class BundledMap:
             self.look_up(address)[0] if place is None else place
             for place, address in zip(places, addresses, strict=True)
         ]
+
+    def write(self, folder: Path) -> None:
+        """Write the unpacked map into `folder`, for other processes.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        (folder / self._name).write_bytes(self._whole)
 
     def close(self) -> None:
         """Let go of nothing: the map is shared by all who asked for it in this process."""
@@ -175,22 +189,16 @@ class BundledMap:
         return find
 
 
-def bundled_map(say: Say | None = None) -> BundledMap:
+def bundled_map(say: Say | None = None, folder: Path | None = None) -> BundledMap:
     """The map that comes with sessionwatch, unpacked into the user's cache at first use; one object per process.
+
+    `folder`: where somebody has unpacked it already, and which comes before the cache.
 
     Raises:
         DatabaseError: the packed file is damaged.
     """
     with as_file(files(__package__).joinpath(MAP_NAME)) as packed:
-        return opened(packed, tuple(cache_folders()), say)
-
-
-def attributions(builds: Iterable[str]) -> set[str]:
-    """Whom to thank for places of these `builds`, as alerts name them: nobody, where no bundled map is among them."""
-    if not any(BUILD_PREFIX in build for build in builds):
-        return set()
-    with as_file(files(__package__).joinpath(MAP_NAME)) as packed:
-        return {read_header(packed)[0].title.attribution}
+        return opened(packed, (*([] if folder is None else [folder]), *cache_folders()), say)
 
 
 def opened(packed: Path, folders: tuple[Path, ...], say: Say | None = None) -> BundledMap:
@@ -210,6 +218,11 @@ def opened(packed: Path, folders: tuple[Path, ...], say: Say | None = None) -> B
 _OPEN: Final[dict[tuple[Path, tuple[Path, ...]], BundledMap]] = {}
 
 
+def unpacked_name(header: Header) -> str:
+    """The name of an unpacked map in a folder."""
+    return f"{header.hash[:_HASH_SHOWN]}{UNPACKED_SUFFIX}"
+
+
 def _nobody(line: str) -> None:
     """Nobody wants to hear."""
 
@@ -222,7 +235,7 @@ def _mapped(packed: Path, folders: tuple[Path, ...], say: Say) -> BundledMap:
 
         unpack(packed, file)
 
-    name = f"{header.hash[:_HASH_SHOWN]}{UNPACKED_SUFFIX}"
+    name = unpacked_name(header)
     for folder in folders:
         if trusted(folder) and _sound(folder / name, header):
             return _read(packed, folder / name)
@@ -245,12 +258,14 @@ def _mapped(packed: Path, folders: tuple[Path, ...], say: Say) -> BundledMap:
     make(memory)
     memory.seek(0)
     header, begin = header_in(memory.read(HEADER_MAX_BYTES), UNPACKED_MAGIC, packed)
-    return BundledMap(header, memory.getbuffer(), begin, packed)
+    return BundledMap(header, memory.getbuffer(), begin, packed, in_memory=True)
 
 
 def _read(packed: Path, path: Path) -> BundledMap:
     header, begin = read_header(path, UNPACKED_MAGIC)
     with path.open("rb") as file:
+        hold(file)  # the mapping keeps it open
+        sweep(path)
         whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     return BundledMap(header, whole, begin, packed)
 

@@ -56,7 +56,7 @@ def usable(folder: Path) -> bool:
 
 
 def kept(folder: Path, name: str, *, sound: Callable[[Path], bool], make: Callable[[BinaryIO], None]) -> Path:
-    """The file `name` in `folder`, made by `make` where it is missing or not `sound`. Other `*` + its suffix go.
+    """The file `name` in `folder`, made by `make` where it is missing or not `sound`.
 
     Several processes may ask at once: one makes it, the others wait for it. It appears whole or not at all.
 
@@ -69,16 +69,42 @@ def kept(folder: Path, name: str, *, sound: Callable[[Path], bool], make: Callab
     with _alone(folder):
         if sound(path):
             return path
-        _swept(folder, path)
         half, half_path = tempfile.mkstemp(dir=folder, prefix=path.stem, suffix=_HALF)
         try:
             with open(half, "wb") as file:  # noqa: PTH123  # a descriptor has no path
+                hold(file)
                 make(file)
             Path(half_path).replace(path)
         except BaseException:
             Path(half_path).unlink(missing_ok=True)
             raise
     return path
+
+
+def hold(file: BinaryIO) -> None:
+    """Say that this file is in use, for as long as it, or a mapping of it, is open; so that nobody sweeps it away."""
+    with contextlib.suppress(OSError):  # where locks do not work, nobody can tell
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+def sweep(path: Path) -> None:
+    """Remove what lies beside `path` and nobody uses: files with its suffix, of other versions, and half-written ones.
+
+    A half-written one must be older than `LEFT_BEHIND_MAX_S` as well. Who may not remove anything leaves it.
+    """
+    with contextlib.suppress(OSError):
+        for other in path.parent.iterdir():
+            if other == path or other.suffix not in {path.suffix, _HALF}:
+                continue
+            with contextlib.suppress(OSError):
+                if other.suffix == path.suffix or time.time() - other.stat().st_mtime > LEFT_BEHIND_MAX_S:
+                    _remove_unused(other)
+
+
+def _remove_unused(path: Path) -> None:
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
 
 
 @contextlib.contextmanager
@@ -88,13 +114,3 @@ def _alone(folder: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _swept(folder: Path, path: Path) -> None:
-    """Remove what older versions kept, and what others left half written. Whoever has it open keeps it."""
-    for other in folder.iterdir():
-        if other == path or other.suffix not in {path.suffix, _HALF}:
-            continue
-        with contextlib.suppress(OSError):
-            if other.suffix == path.suffix or time.time() - other.stat().st_mtime > LEFT_BEHIND_MAX_S:
-                other.unlink()

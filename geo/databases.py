@@ -21,6 +21,7 @@ from geo.addresses import V4_BITS, V6_BITS, Address
 from geo.bundled import BundledMap
 from geo.completion import NOWHERE, completed
 from geo.copies import copied
+from geo.credits import credit
 from geo.records import READINGS, TYPES_READ, Reading
 from models.places import Place
 from sessionwatch.errors import DatabaseError
@@ -85,6 +86,7 @@ class Database:
             self.type: str = metadata.database_type
             self.bits: int = V4_BITS if metadata.ip_version == _V4_ONLY else V6_BITS
             self.reads, telling = _reading(path, self.type)
+            self.attribution = credit(self.type)
             self.built_at = _built_at(path, self.type, metadata.build_epoch)
             self.build = f"{self.type} {self.built_at:%Y-%m-%d}"
             self._check_records(telling)
@@ -180,7 +182,7 @@ class Databases:
         self.failed: Counter[str] = Counter()
         """Look-ups that met a broken record, by the build of the database. Such an answer is not remembered."""
         self.attributions: set[str] = set()
-        """Whom to thank wherever answers are shown: the makers of the bundled map, once something came from it."""
+        """Whom to thank wherever answers are shown: makers of databases that gave something, where they ask for it."""
 
     @classmethod
     def open(cls, paths: Sequence[Path | str], bundled: BundledMap | None = None, *, lasting: bool = False) -> Self:
@@ -291,7 +293,7 @@ class Databases:
             longest = max(longest, prefix)
             if said is not NOWHERE:
                 place = said if place is NOWHERE else completed(place, said)
-                if isinstance(database, BundledMap) and database.build in place.build:
+                if database.attribution and database.build in place.build:
                     self.attributions.add(database.attribution)
         return place, longest, whole
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.alerts import Alert
-from sessionwatch.cli.geography import GeoOption, geo_asked, say
+from sessionwatch.cli.geography import GeoOption, geo_asked, say, thanks
 from sessionwatch.cli.inputs import MappingOption
 from sessionwatch.cli.reading import ended, read_sorted, unread_remarks
 from sessionwatch.cli.terminal import bars, speaker
@@ -64,7 +64,7 @@ def compare_command(  # noqa: PLR0913  # as many as the command has options
         accounting = read_sorted(paths, read, events, drawn)
         advance = drawn.start("judging", events.count)
         first, second = judged_side_by_side(events, [old, new], locator, progress=advance)
-    remarks = unread_remarks(accounting)
+    remarks = [*unread_remarks(accounting), *thanks(locator.attributions)]
     if as_json:
         typer.echo(compared_by_rule(first, second, remarks).model_dump_json())
     else:

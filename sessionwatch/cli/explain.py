@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from geo.bundled import attributions
+from geo.credits import attributions
 from models.alerts import Alert
 from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.geography import GeoOption, plan_asked, say, thanks

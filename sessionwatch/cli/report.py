@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from geo.bundled import attributions
+from geo.credits import attributions
 from models.alerts import Alert
 from models.events import SessionEvent
 from models.instants import to_us

@@ -65,6 +65,7 @@ def judge_shared(
     context = multiprocessing.get_context("spawn")
     stopping = context.Event()
     runs = events.runs()
+    plan = plan.shared(runs[0].parent) if runs else plan
     shares = [(plan, runs, window, worker, workers) for worker in range(workers)]
     with context.Pool(workers, initializer=_begin, initargs=(stopping,)) as pool:
         pending = pool.starmap_async(_judge_share, shares)

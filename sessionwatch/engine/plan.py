@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geo.bundled import Say, bundled_map
@@ -20,8 +20,8 @@ from sessionwatch.ruleset.network_lists import load_network_lists
 class EnginePlan:
     """Rule files or folders, geo databases, lists of the site's networks, and whether near misses are wanted.
 
-    `bundled`: whether the map that comes with sessionwatch answers what the databases leave open. Plain data: it goes
-    to workers.
+    `bundled`: whether the map that comes with sessionwatch answers what the databases leave open; `map_folder`: where
+    it lies unpacked, if not in the user's cache. Plain data: it goes to workers.
     """
 
     rules: tuple[Path, ...]
@@ -29,6 +29,7 @@ class EnginePlan:
     near_misses: bool = False
     networks: tuple[Path, ...] = ()
     bundled: bool = True
+    map_folder: Path | None = None
 
     def ruleset(self) -> Ruleset:
         """The rules, compiled.
@@ -57,8 +58,15 @@ class EnginePlan:
         Raises: RulesetError with every fault of a list of networks; DatabaseError where a database cannot be used.
         """
         lists = load_network_lists(self.rules, self.networks)
-        databases = Databases.open(self.geo, bundled_map(say) if self.bundled else None)
+        databases = Databases.open(self.geo, bundled_map(say, self.map_folder) if self.bundled else None)
         return Locator(databases, networks=lists.site, curated=lists.curated, reads=reads)
+
+    def shared(self, folder: Path) -> EnginePlan:
+        """The plan for several workers: a map that could be unpacked into memory alone lies in `folder` for all."""
+        if not self.bundled or not bundled_map(folder=self.map_folder).in_memory:
+            return self
+        bundled_map(folder=self.map_folder).write(folder)
+        return replace(self, map_folder=folder)
 
     def quiet(self, engine: Engine) -> Quiet | None:
         """What finds the subjects that `engine` need not judge; None where near misses are wanted, for those need it.

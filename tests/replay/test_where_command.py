@@ -75,3 +75,40 @@ def test_draws_places_with_their_radii_and_nothing_that_is_no_place(tmp_path):
     refused = sessionwatch("where", "81.2.69.7", "--map", tmp_path)
     assert refused.code == 2
     assert "--map" in refused.err
+
+
+def test_the_page_names_no_folder_of_who_made_it(tmp_path):
+    """It is handed on: databases and lists stand in it by their builds and names, never by their paths."""
+    cities = write(tmp_path / "city.mmdb", {"81.2.69.0/24": city("IT", city="Milan", at=(45.46, 9.19), radius_km=20)})
+    networks = tmp_path / "ours.yaml"
+    entry = "{network: 81.2.69.0/24, class: vpn, organisation: St. Anna, reason: x, owner: IT}"
+    networks.write_text(f"id: ours\ntitle: Ours\ntype: network_classes\nentries:\n  - {entry}\n", "utf-8")
+    page = tmp_path / "places.html"
+    told = sessionwatch("where", "81.2.69.7", "--geo", cities, "--networks", networks, "--map", page)
+    assert told.code == 0, told.err
+    assert "St. Anna" in page.read_text("utf-8")
+    assert str(tmp_path) not in page.read_text("utf-8") + told.out
+
+
+def test_networks_that_are_no_place_are_told_and_not_drawn(tmp_path):
+    """A gateway's coordinate is nobody's; a VPN, a telephone and a rented machine are drawn where they lie."""
+    drawn, hidden = (
+        ("vpn", "tor", "mobile", "hosting", "corporate"),
+        ("relay", "sase", "satellite", "cloud_backend", "anycast"),
+    )
+    classes = (*drawn, *hidden)
+    milan = city("IT", city="Milan", at=(45.46, 9.19), radius_km=20)
+    cities = write(tmp_path / "city.mmdb", {"81.2.64.0/20": milan})
+    entries = [
+        f"  - {{network: 81.2.{64 + n}.0/24, class: {name}, reason: x, owner: IT}}\n" for n, name in enumerate(classes)
+    ]
+    networks = tmp_path / "ours.yaml"
+    networks.write_text("id: ours\ntitle: Ours\ntype: network_classes\nentries:\n" + "".join(entries), "utf-8")
+    page = tmp_path / "places.html"
+    asked = [f"81.2.{64 + n}.7" for n in range(len(classes))]
+    told = sessionwatch("where", *asked, "--geo", cities, "--networks", networks, "--map", page)
+    assert told.code == 0, told.err
+    text = page.read_text("utf-8")
+    assert text.count("<circle") == len(drawn)
+    for name in hidden:
+        assert f"no place of a person: {name} (the network is put in Milan, IT)" in text

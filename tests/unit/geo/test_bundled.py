@@ -113,8 +113,8 @@ def test_ipv4_written_in_ipv6_is_that_ipv4_address(made):
 def test_the_map_answers_what_databases_leave_open_however_new_it_is(made, tmp_path):
     """And thanks are due only where it did."""
     city = {"5.0.0.0/24": mmdb.city("FR", city="Lyon", at=(45.76, 4.83), radius_km=5)}
-    own = Databases.open([mmdb.write(tmp_path / "city.mmdb", city)], made)
-    assert own.build == "GeoLite2-City 2024-05-01, invented-2026-06"
+    own = Databases.open([mmdb.write(tmp_path / "city.mmdb", city, type="GeoIP2-City")], made)
+    assert own.build == "GeoIP2-City 2024-05-01, invented-2026-06"
     first = own.look_up(address("5.0.0.1"))[0]
     assert (first.city, first.radius_km, first.asn) == ("Lyon", 5, 64500)
     assert (own.look_up(address("5.0.2.1"))[0].city, own.attributions) == ("Geneva", {made.attribution})
@@ -156,6 +156,55 @@ def test_the_second_use_says_nothing_and_an_older_version_s_map_is_removed(packe
     again.write_bytes(packed.read_bytes())
     opened(again, (tmp_path,), said.append)
     assert len(said) == 1
+
+
+HOLDS = """
+import sys
+from pathlib import Path
+from geo.bundled import opened
+made = opened(Path(sys.argv[1]), (Path(sys.argv[2]),))
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_nobody_uses_is_swept_from_the_cache_and_what_somebody_uses_stays(packed, tmp_path, root):
+    """At every start, also where the map is there already: maps of other versions, and halves of those who died."""
+    cache = tmp_path / "cache"
+    other = write(tmp_path / "other.map", source({"5.0.0.0/24": BERN}))
+    command = [sys.executable, "-c", HOLDS, other, cache]
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holding:
+        assert holding.stdout.readline() == "open\n"
+        (used,) = cache.glob(f"*{UNPACKED_SUFFIX}")
+        young, old = cache / "young.part", cache / "old.part"
+        young.write_bytes(b"")
+        old.write_bytes(b"")
+        os.utime(old, (0, 0))
+        copies = [packed.with_name(f"copy {n}.map") for n in range(3)]  # this process remembers what it opened
+        for copy in copies:
+            copy.write_bytes(packed.read_bytes())
+        opened(copies[0], (cache,))
+        assert used.exists()
+        assert (young.exists(), old.exists()) == (True, False)
+        holding.communicate("")
+    opened(copies[1], (cache,))
+    assert not used.exists()
+    assert ask(opened(copies[2], (cache,)), "5.0.2.1").city == "Geneva"
+
+
+def test_a_map_in_memory_is_written_once_for_several_workers(packed, tmp_path):
+    """Where there is no cache, the folder of the run itself serves."""
+    blocked, run = tmp_path / "file", tmp_path / "run"
+    blocked.write_bytes(b"")
+    run.mkdir(mode=0o700)
+    lonely = packed.with_name("lonely.map")
+    lonely.write_bytes(packed.read_bytes())
+    made = opened(lonely, (blocked / "cache",))
+    assert made.in_memory
+    made.write(run)
+    said: list[str] = []
+    shared = opened(lonely, (run, blocked / "cache"), said.append)
+    assert (shared.in_memory, said, ask(shared, "5.0.2.1").city) == (False, [], "Geneva")
 
 
 def test_an_unpacked_map_that_was_cut_short_is_made_again(packed, tmp_path):
