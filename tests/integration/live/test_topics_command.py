@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from sessionwatch.cli import surroundings
 from sessionwatch.errors import KafkaError
 from streams.kafka.connection import connection
 from streams.kafka.topics import admin, create, faults, find, layouts
@@ -39,3 +40,15 @@ def test_what_kafka_refuses_is_one_line(kafka: str, unique: str) -> None:
     with pytest.raises(KafkaError, match="InvalidReplicationFactor") as refused, admin(broker) as client:
         create(client, layouts(unique, 2), 9)
     assert "\n" not in str(refused.value)
+
+
+def test_the_doctor_tells_of_topics(kafka: str, unique: str) -> None:
+    """Each that is missing is a fault with what to do; once they are made, none is."""
+    broker = connection({"SESSIONWATCH_KAFKA": kafka})
+    checks = list(surroundings.kafka(broker, unique))
+    assert checks[0].state == "ok"
+    assert {check.state for check in checks[1:]} == {"FAULT"}
+    assert all("sessionwatch topics create" in check.to_do for check in checks[1:])
+    with admin(broker) as client:
+        create(client, layouts(unique, 2), 1)
+    assert [check.state for check in surroundings.kafka(broker, unique)] == ["ok", "ok"]
