@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import runpy
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from typer.testing import CliRunner
 
 from models.events import KINDS
 from models.places import KnownClass
 from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.main import app
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
@@ -51,15 +50,9 @@ def named(path: Path) -> str:
 @cache
 def help_of(*command: str) -> str:
     """What a command says of itself."""
-    done = subprocess.run(
-        [Path(sys.executable).with_name("sessionwatch"), *command, "--help"],
-        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    done = CliRunner().invoke(app, [*command, "--help"], env={"NO_COLOR": "1", "TERM": "dumb"}, terminal_width=200)
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 def shown_commands(page: Path) -> list[list[str]]:
