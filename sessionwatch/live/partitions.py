@@ -204,6 +204,8 @@ class PartitionJudges:
         placed = self.locator.locate(one.event)
         if any(store.rank(*subject)[0] >= one.offset for subject in engine.subjects(placed)):
             engine.newest_us = max(engine.newest_us, placed.at_us)
+            for lane in engine.lanes:
+                lane.counts.events += 1  # the entry of the stream, which counts, was not written
             return True
         return False
 

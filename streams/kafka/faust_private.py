@@ -10,6 +10,9 @@ replaced, for what was seen on a real broker:
 * a refused commit is remembered as committed: here it is not.
 * a table recovers slowly, and loses state in quick changes of owner: there is no table.
 * a crash while the broker is away never ends: `streams.kafka.watchdog` ends the process.
+* a seek that takes longer than the request time-out looks to the recovery task like the end of the service: the task
+  ends without a word, and no record flows again: `perform_seek` does nothing, the lane seeks.
+* an error of the group is kept until somebody polls, and until then the member does nothing: here it is asked for.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.errors import KafkaError as ClientError
 from aiokafka.structs import OffsetAndMetadata
@@ -36,6 +40,10 @@ from streams.kafka.watchdog import EXIT_GIVEN_UP, end_process
 EXIT_GRACE_S: Final = 10.0
 """Seconds for an orderly end after a batch was given up."""
 FETCH_WAIT_MS: Final = 100
+LOOK_EVERY_S: Final = 1.0
+"""Seconds between two looks at whether the group works."""
+RESUME_MAX_S: Final = 60.0
+"""Seconds beyond a request time-out in which records must flow after partitions were given; then the process ends."""
 
 TOUCHED: Final[Mapping[type, Mapping[str, str]]] = {
     Consumer: {
@@ -47,7 +55,7 @@ TOUCHED: Final[Mapping[type, Mapping[str, str]]] = {
         "on_partitions_revoked": "(self, revoked)",
         "on_partitions_assigned": "(self, assigned, generation_id=0)",
         "wait_empty": "(self)",
-        "seek_to_committed": "(self)",
+        "perform_seek": "(self)",
     },
     ThreadDelegateConsumer: {
         "_new_consumer_thread": "(self)",
@@ -61,13 +69,14 @@ TOUCHED: Final[Mapping[type, Mapping[str, str]]] = {
         "_ensure_consumer": "(self)",
         "commit": "(self, offsets)",
         "seek_wait": "(self, partitions)",
-        "seek_to_committed": "(self)",
+        "call_thread": "(self, fun, *args, **kwargs)",
         "earliest_offsets": "(self, *partitions)",
         "highwaters": "(self, *partitions)",
         "assignment": "(self)",
     },
     driver.Consumer: {"on_stop": "(self)"},
     driver.Transport: {"__init__": "(self, *args, **kwargs)"},
+    GroupCoordinator: {"check_errors": "(self)"},
     Service: {"crash": "(self, reason)", "wait": "(self, *coros, timeout=None)"},
 }
 """By class the methods that are overridden or called, with their parameters. A contract test compares them."""
@@ -80,7 +89,7 @@ TOUCHED_IN_CODE: Final[Mapping[type, Mapping[str, tuple[str, ...]]]] = {
     },
     ThreadDelegateConsumer: {"__init__": ("_thread",)},
     driver.AIOKafkaConsumerThread: {"__post_init__": ("tp_last_committed_at",)},
-    AIOKafkaConsumer: {"__init__": ("_fetch_max_wait_ms", "_fetch_max_bytes")},
+    AIOKafkaConsumer: {"__init__": ("_fetch_max_wait_ms", "_fetch_max_bytes", "_coordinator")},
 }
 """By class and method the names that its code uses and that are relied upon."""
 
@@ -113,13 +122,31 @@ class LaneThread(driver.AIOKafkaConsumerThread):
         if not wanted:
             return False
         self.tp_last_committed_at.update(dict.fromkeys(offsets, now_s))
+        client, limit_s = self._ensure_consumer(), self.consumer.lane.settings.request_timeout_s
         try:
-            await self._ensure_consumer().commit(wanted)
-        except (CommitFailedError, IllegalStateError, ClientError) as error:
+            await asyncio.wait_for(client.commit(wanted), limit_s)
+        except (CommitFailedError, IllegalStateError, ClientError, TimeoutError) as error:
             logger.warning("a commit failed and will be tried again: %r", error)
             return False
         self.consumer.lane.fence.confirmed()
         return True
+
+    async def committed(self, partitions: Iterable[TP]) -> Mapping[TP, int]:
+        """The committed offsets, of those that have one; within the request time-out, for the thread has two hands."""
+        return await self.call_thread(self._committed, list(partitions))  # type: ignore[no-any-return]  # mode has no types
+
+    async def _committed(self, partitions: list[TP]) -> Mapping[TP, int]:
+        client, limit_s = self._ensure_consumer(), self.consumer.lane.settings.request_timeout_s
+        asked = asyncio.gather(*(client.committed(driver.ensure_aiokafka_TP(tp)) for tp in partitions))
+        found = await asyncio.wait_for(asked, limit_s)
+        return {tp: at for tp, at in zip(partitions, found, strict=True) if at}
+
+    async def check(self) -> None:
+        """Raise what the group has met and could not get over."""
+        await self.call_thread(self._check)
+
+    async def _check(self) -> None:
+        self._ensure_consumer()._coordinator.check_errors()  # noqa: SLF001  # nothing public asks without polling
 
 
 class FaustMembership:
@@ -131,7 +158,7 @@ class FaustMembership:
         self._topic = consumer.lane.settings.topic
 
     @property
-    def _thread(self) -> driver.AIOKafkaConsumerThread:
+    def _thread(self) -> LaneThread:
         return self._consumer._thread  # noqa: SLF001  # ours, see _new_consumer_thread
 
     @property
@@ -149,9 +176,9 @@ class FaustMembership:
 
     async def committed(self) -> Mapping[int, int]:
         """The committed offsets of our partitions."""
-        found = {tp: at for tp, at in (await self._consumer.seek_to_committed()).items() if at}
-        self._consumer._committed_offset.update({TP(*tp): at for tp, at in found.items()})  # noqa: SLF001  # what Faust knows
-        return {tp.partition: at for tp, at in found.items() if tp.topic == self._topic}
+        found = await self._thread.committed(TP(self._topic, number) for number in self.assigned())
+        self._consumer._committed_offset.update(found)  # noqa: SLF001  # what Faust knows
+        return {tp.partition: at for tp, at in found.items()}
 
     async def seek(self, offsets: Mapping[int, int]) -> None:
         """Fetch from these offsets on."""
@@ -177,7 +204,8 @@ class LaneConsumer(driver.Consumer):
     """A member of the group whose records go to the lane. Its app may subscribe to the lane's topic alone."""
 
     lane: Lane
-    _thread: driver.AIOKafkaConsumerThread
+    _thread: LaneThread
+    _given_s: float | None = None
 
     def _new_consumer_thread(self) -> LaneThread:
         self.lane.bind(FaustMembership(self))
@@ -188,6 +216,7 @@ class LaneConsumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Partitions are taken."""
         self.lane.revoking()
+        self._given_s = None
         # Stops the flow, waits for what is in flight, commits.
         await super().on_partitions_revoked(revoked)
         self.lane.revoked()
@@ -196,12 +225,16 @@ class LaneConsumer(driver.Consumer):
         """Partitions are given."""
         topic = self.lane.settings.topic
         self.lane.assigned(frozenset(tp.partition for tp in assigned if tp.topic == topic))
+        self._given_s = time.monotonic()
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def wait_empty(self) -> None:
         """Wait for what is in flight."""
         await self.lane.drained()
         await super().wait_empty()
+
+    async def perform_seek(self) -> None:
+        """Leave positions to the lane."""
 
     async def on_stop(self) -> None:
         """Stop writing too."""
@@ -282,6 +315,22 @@ class LaneConsumer(driver.Consumer):
         while not self.should_stop:
             await self.lane.measure()
             await self.sleep(self.lane.settings.measure_every_s)
+
+    @Service.task
+    async def _look(self) -> None:
+        while not self.should_stop:
+            await self.sleep(LOOK_EVERY_S)
+            try:
+                await self._thread.check()
+            except ClientError as error:
+                await self._give_up(error)
+                return
+            limit_s = RESUME_MAX_S + self.lane.settings.request_timeout_s
+            if self.flow_active or self._given_s is None:
+                continue
+            if time.monotonic() - self._given_s > limit_s:
+                await self._give_up(TimeoutError("partitions were given, and no records flow"))
+                return
 
 
 def install(app: Any, lane: Lane) -> None:

@@ -22,8 +22,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, NodeNotReadyError
+from aiokafka.errors import KafkaConnectionError as ClientConnectionError
 from aiokafka.errors import KafkaError as ClientError
+from aiokafka.errors import KafkaTimeoutError as ClientTimeoutError
 
 from streams.kafka.batches import Batch, Judge, Outcome, Output, Record
 from streams.kafka.changelog import Changelog, PartitionState
@@ -37,6 +39,8 @@ SAMPLED = 1_000
 """Entries of a partition from which the size of all is reckoned."""
 PASSING = (ClientError, IllegalStateError, asyncio.TimeoutError, OSError)
 """What a broker that is away raises; it passes."""
+AWAY = (ClientTimeoutError, ClientConnectionError, NodeNotReadyError)
+"""What says that no broker has answered: nothing is wrong with the batch, however often that happens."""
 
 logger = logging.getLogger(__name__)
 
@@ -230,24 +234,26 @@ class Lane:
         new = await self._contiguous(number, records)
         if not new:
             return
-        wait_s = 0.2
-        for attempt in range(1, self.settings.tries_max + 1):
+        where = f"{self.settings.topic} partition {number} offsets {new[0].offset} to {new[-1].offset}"
+        wait_s, failed = 0.2, 0
+        while True:
             try:
                 await self._batch(number, new, epoch)
             except FencedError:
                 raise
+            except AWAY as error:
+                logger.warning("%s: the broker is away: %r", where, error)
             except Exception as error:  # the judge's own doing, whatever it is: nothing may advance
-                self._states[number].fresh = True
+                failed += 1
                 self.counts.tries_failed += 1
-                first, last = new[0].offset, new[-1].offset
-                where = f"{self.settings.topic} partition {number} offsets {first} to {last}"
-                logger.error("%s: try %d of %d: %r", where, attempt, self.settings.tries_max, error)  # noqa: TRY400  # a trace for every try would flood the log
-                if attempt == self.settings.tries_max:
+                logger.error("%s: try %d of %d: %r", where, failed, self.settings.tries_max, error)  # noqa: TRY400  # a trace for every try would flood the log
+                if failed == self.settings.tries_max:
                     raise
-                await asyncio.sleep(wait_s)
-                wait_s = min(wait_s * 2, BACK_OFF_MAX_S)
             else:
                 return
+            self._states[number].fresh = True
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, BACK_OFF_MAX_S)
 
     async def _contiguous(self, number: int, records: Sequence[Record]) -> Sequence[Record]:
         """The records from the expected offset on. Where some are missing before them, they are fetched once more."""

@@ -121,8 +121,8 @@ def answers(port: int, timeout_s: float = 2.0) -> bool:
 class Broker:
     """One node with its own folder and ports."""
 
-    def __init__(self, folder: Path, java_path: str, jars_folder: Path) -> None:
-        """Prepare it; `start` starts it."""
+    def __init__(self, folder: Path, java_path: str, jars_folder: Path, more: str = "") -> None:
+        """Prepare it; `start` starts it. `more`: lines of settings over those of the file, `@PORT@` in them filled."""
         self.folder = folder
         self.log = folder / "broker.log"
         self.port, controller_port = free_ports(2)
@@ -130,7 +130,7 @@ class Broker:
         self._words += ["-cp", f"{jars_folder}/*"]
         self._settings = folder / "server.properties"
         folder.mkdir(parents=True, exist_ok=True)
-        text = (HERE / "server.properties").read_text()
+        text = (HERE / "server.properties").read_text() + more
         for name, value in {"PORT": self.port, "CONTROLLER_PORT": controller_port, "DATA": folder / "data"}.items():
             text = text.replace(f"@{name}@", str(value))
         self._settings.write_text(text)
@@ -161,6 +161,11 @@ class Broker:
                 raise NoBrokerError(f"Apache Kafka has not started within {START_MAX_S} s:\n{tail}")
             time.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        """Its process; 0 where there is none."""
+        return 0 if self._process is None or self._process.poll() is not None else self._process.pid
+
     def kill(self) -> None:
         """End it at once; the data stays."""
         if self._process is not None:
@@ -184,14 +189,24 @@ def alive(pid: int) -> bool:
 
 
 def keep(folder: Path, watched: int) -> None:
-    """Start a broker in `folder`, say its port in a file there, end it when `watched` is gone or `stop` is there."""
-    said = folder / "said"
+    """Start a broker in `folder`, say its port in a file there, end it when `watched` is gone or `stop` is there.
+
+    A file `more` there has settings of its own. The broker's process is in the file `pid`; where it has been killed
+    and a file `again` is there, it is started again on its data.
+    """
+    said, again, more = folder / "said", folder / "again", folder / "more"
     broker = None
     try:
-        broker = Broker(folder / "broker", java(), jars())
+        broker = Broker(folder / "broker", java(), jars(), more.read_text() if more.exists() else "")
         broker.start()
+        write_whole(folder / "pid", str(broker.pid))
         write_whole(said, f"ok 127.0.0.1:{broker.port}")
         while alive(watched) and not (folder / "stop").exists():
+            # Asking for its process is also what lets a dead one go.
+            if not broker.pid and again.exists():
+                broker.start()
+                write_whole(folder / "pid", str(broker.pid))
+                again.unlink()
             time.sleep(0.1)
     except NoBrokerError as error:
         write_whole(said, f"no {error}")

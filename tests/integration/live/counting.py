@@ -96,13 +96,15 @@ def main() -> None:
         commit_every_s=0.2,
         watch_every_s=1.0,
         session_timeout_s=float(named.get("SESSION_S", "20")),
+        request_timeout_s=float(named.get("REQUEST_S", "60")),
         heartbeat_every_s=1.0,
         drain_max_s=10.0,
         exit_max_s=20.0,
     )
     broker = connection(named)
     clients = broker.for_aiokafka()
-    lane = Lane(settings, count, Changelog(settings.changelog, rank, clients), MortalOutputs(clients))
+    outputs = MortalOutputs(clients | {"request_timeout_ms": int(settings.request_timeout_s * 1000)})
+    lane = Lane(settings, count, Changelog(settings.changelog, rank, clients), outputs)
     work(app_of(lane, broker))
 
 

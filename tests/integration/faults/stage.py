@@ -1,0 +1,185 @@
+"""The topics of a fault test, its processes, what it feeds, and the one check at the end."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import multiprocessing
+import os
+import signal
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.forkserver import set_forkserver_preload
+from pathlib import Path
+
+import msgspec
+
+from sessionwatch.live.entries import STREAM_KEY
+from sessionwatch.live.judging import StreamState
+from sessionwatch.live.partition_store import PartitionStore, rank
+from streams.kafka.batches import Record
+from streams.kafka.changelog import PartitionState
+from streams.kafka.connection import connection
+from streams.kafka.topics import admin, create, layouts
+from tests.integration.faults import worker
+from tests.integration.live.clients import WAIT_MAX_S, Watcher, feed, read_all
+from tests.integration.live.equality import assert_as_replayed, end_input, wait_until_judged
+
+PARTITIONS = 4
+LONG = os.environ.get("SESSIONWATCH_FAULTS") == "long"
+"""Whether to run the long form (`make faults`)."""
+_EXAMPLE = Path(__file__).parents[3] / "examples" / "hospital-day"
+# Processes are forked off one that has imported everything: a start from nothing costs two seconds of a processor.
+_PROCESSES: ForkServerContext = multiprocessing.get_context("forkserver")
+set_forkserver_preload([worker.__name__])
+
+
+def example_lines(users: int = 12) -> list[bytes]:
+    """Events of the example day as they arrived: of those whom alerts tell of, and of others, up to `users` in all."""
+    events = []
+    for name in ("warm-up.jsonl.gz", "day.jsonl.gz"):
+        for line in gzip.decompress((_EXAMPLE / name).read_bytes()).splitlines():
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            events.append((event.get("received_at", event.get("at", "")), event.get("user", ""), line))
+    golden = Path(__file__).parents[2] / "replay" / "hospital-day.alerts.jsonl"
+    told = {json.loads(line)["subject"]["value"] for line in golden.read_text().splitlines()}
+    some = sorted({user for _, user, _ in events if user}, key=lambda user: (user not in told, user))[:users]
+    return [line for _, user, line in sorted(events, key=lambda event: event[0]) if user in some]
+
+
+def renamed(lines: Iterable[bytes], suffix: str) -> list[bytes]:
+    """The same events of other people."""
+    found = []
+    for line in lines:
+        event = json.loads(line)
+        found.append(
+            json.dumps(event | {key: event[key] + suffix for key in ("user", "id", "session") if key in event})
+        )
+    return [line.encode() for line in found]
+
+
+def partition_of(line: bytes) -> int:
+    """The partition of an event's user."""
+    return zlib.crc32(json.loads(line)["user"].encode()) % PARTITIONS
+
+
+class Stage:
+    """One test's."""
+
+    def __init__(self, servers: str, prefix: str, folder: Path) -> None:
+        """Make the topics."""
+        self.servers, self.prefix, self._log = servers, prefix, folder / "live.log"
+        self.events, self.group = f"{prefix}.events.by-user", f"{prefix}.detect.by-user"
+        self.watcher = Watcher(servers)
+        self.fed: list[bytes] = []
+        self.duplicates = 0
+        self.processes: list[ForkServerProcess] = []
+        with admin(connection({"SESSIONWATCH_KAFKA": servers})) as client:
+            create(client, layouts(prefix, PARTITIONS), 1)
+
+    def start(
+        self, trap: str = "", member: str = "", more: Sequence[str] = (), times: Mapping[str, float] | None = None
+    ) -> ForkServerProcess:
+        """Start `sessionwatch live`."""
+        words = ["live", "--prefix", self.prefix, "--source", "okta", "--member", member, *more]
+        named = {"SESSIONWATCH_KAFKA": self.servers, "TRAP": trap}
+        process = _PROCESSES.Process(target=worker.run, args=(words, named, str(self._log), times or {}), daemon=True)
+        process.start()
+        self.processes.append(process)
+        return process
+
+    def feed(self, lines: Iterable[bytes]) -> None:
+        """Write events to the partitions of their users; a broken one to the first."""
+        lines = list(lines)
+        feed(self.servers, self.events, ((partition_of(line), b"", line) for line in lines))
+        self.fed += lines
+
+    def committed(self) -> int:
+        """How many records are done with."""
+        return sum(self.watcher.committed(self.group, self.events).values())
+
+    def until_judged(self) -> None:
+        """Wait until all that was fed is done with."""
+        self.until(lambda: self.committed() >= len(self.fed), "all is judged")
+
+    def until(self, done: Callable[[], bool], what: str) -> None:
+        """Wait for something, and show what the processes said where it does not come."""
+        try:
+            self.watcher.until(done, what)
+        except AssertionError as error:
+            error.add_note(self.said())
+            raise
+
+    def until_ended(self, process: ForkServerProcess) -> int:
+        """Wait for its end; its exit code."""
+        process.join(WAIT_MAX_S)
+        assert process.exitcode is not None, f"it does not end\n{self.said()}"
+        return process.exitcode
+
+    def until_stopped(self, process: ForkServerProcess) -> None:
+        """Wait until it stands still."""
+
+        def stands() -> bool:
+            assert process.exitcode is None, self.said()
+            return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+        self.until(stands, "it stands still")
+
+    def said(self) -> str:
+        """What the processes said."""
+        return self._log.read_text()[-6000:] if self._log.exists() else ""
+
+    def finish(self, fewest: int = 5) -> None:
+        """End the input, have all judged by whoever runs, or by one that is started, and compare."""
+        if not any(process.is_alive() for process in self.processes):
+            self.start()
+        end_input(self.servers, self.prefix)
+        try:
+            wait_until_judged(self.watcher, self.servers, self.prefix)
+            assert_as_replayed(self.servers, self.prefix, fewest=fewest)
+        except AssertionError as error:
+            error.add_note(self.said())
+            raise
+        self.assert_counted_once()
+
+    def state(self) -> list[PartitionState]:
+        """What is kept, by partition, as a start reads it."""
+        found = [PartitionState() for _ in range(PARTITIONS)]
+        for one in read_all(self.servers, f"{self.prefix}.state.by-user"):
+            record: Record = one
+            found[one.partition].read([record], rank)
+        return found
+
+    def assert_counted_once(self) -> None:
+        """Every event that was fed is counted, and none twice; the last entry of each key is its best."""
+        counted = duplicates = 0
+        for state in self.state():
+            assert not state.stale
+            entry = PartitionStore(state.data).held("stream", *STREAM_KEY)
+            assert entry is not None
+            tally = msgspec.msgpack.decode(entry.blob, type=StreamState).tallies["user"]
+            counted += tally.events
+            duplicates += tally.duplicates
+        assert (counted, duplicates) == (len(self.fed), self.duplicates)
+
+    def halt(self) -> None:
+        """Kill what runs; what stands still too."""
+        for process in self.processes:
+            if process.is_alive():
+                process.kill()
+            process.join(WAIT_MAX_S)
+
+    def drain(self, process: ForkServerProcess) -> None:
+        """Stop a process as an operator does."""
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGTERM)
+        assert self.until_ended(process) == 0, self.said()
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        self.halt()
+        self.watcher.close()
