@@ -17,7 +17,7 @@ unexport PYTHONPATH
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage lint types layers docs format fuzz bench quality example limits settings outline geo geo-accuracy lock clean ready-run ready-dev
+.PHONY: help run test coverage lint types layers docs format fuzz faults bench quality example limits settings outline geo geo-accuracy lock clean ready-run ready-dev
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -53,6 +53,9 @@ format: ready-dev  ## lay the code out: ruff format, and the fixes that are safe
 
 fuzz: ready-dev  ## change records at random, judge what adapters make of them (N=1000000 FORMATS="okta duo" SEED=1)
 	@$(PY) -m bench.fuzz --records $(N) --seed $(SEED) $(FORMATS:%=--format %)
+
+faults: ready-dev  ## kill, stop and starve processes and brokers on a real Kafka, the long form (needs Java 17 and mvn)
+	@SESSIONWATCH_FAULTS=long SESSIONWATCH_REQUIRE_KAFKA=1 $(PY) -m pytest tests/integration/faults $(PYTEST)
 
 quality: ready-dev  ## measure the rules on invented months: false alerts, recall, precision (QUALITY="--seed A --false")
 	@$(PY) -m bench.quality $(QUALITY)

@@ -33,8 +33,9 @@ from streams.kafka.fence import Fence, FencedError, ForeignRecordsError, Members
 from streams.kafka.outputs import Outputs
 from streams.kafka.settings import LaneSettings
 
+BACK_OFF_S = 0.2
 BACK_OFF_MAX_S = 5.0
-"""Seconds between two tries of a batch, at most; they double from 0.2."""
+"""Seconds between two tries of a batch, at most; they double from BACK_OFF_S."""
 SAMPLED = 1_000
 """Entries of a partition from which the size of all is reckoned."""
 PASSING = (ClientError, IllegalStateError, asyncio.TimeoutError, OSError)
@@ -235,7 +236,7 @@ class Lane:
         if not new:
             return
         where = f"{self.settings.topic} partition {number} offsets {new[0].offset} to {new[-1].offset}"
-        wait_s, failed = 0.2, 0
+        wait_s, failed = BACK_OFF_S, 0
         while True:
             try:
                 await self._batch(number, new, epoch)

@@ -24,7 +24,7 @@ from streams.kafka.connection import connection
 from streams.kafka.topics import admin, create, layouts
 from tests.integration.faults import worker
 from tests.integration.live.clients import WAIT_MAX_S, Watcher, feed, read_all
-from tests.integration.live.equality import assert_as_replayed, end_input, wait_until_judged
+from tests.integration.live.equality import KINDS, assert_as_replayed, end_input, wait_until_judged, written
 
 PARTITIONS = 4
 LONG = os.environ.get("SESSIONWATCH_FAULTS") == "long"
@@ -47,7 +47,7 @@ def example_lines(users: int = 12) -> list[bytes]:
             events.append((event.get("received_at", event.get("at", "")), event.get("user", ""), line))
     golden = Path(__file__).parents[2] / "replay" / "hospital-day.alerts.jsonl"
     told = {json.loads(line)["subject"]["value"] for line in golden.read_text().splitlines()}
-    some = sorted({user for _, user, _ in events if user}, key=lambda user: (user not in told, user))[:users]
+    some = sorted({user for _, user, _ in events} - {"", "-"}, key=lambda user: (user not in told, user))[:users]
     return [line for _, user, line in sorted(events, key=lambda event: event[0]) if user in some]
 
 
@@ -164,7 +164,9 @@ class Stage:
             tally = msgspec.msgpack.decode(entry.blob, type=StreamState).tallies["user"]
             counted += tally.events
             duplicates += tally.duplicates
-        assert (counted, duplicates) == (len(self.fed), self.duplicates)
+        events = written(self.servers, self.prefix, KINDS)
+        assert len(events) == len(self.fed)
+        assert (counted, duplicates) == (len(events) - self.duplicates, self.duplicates)
 
     def halt(self) -> None:
         """Kill what runs; what stands still too."""
