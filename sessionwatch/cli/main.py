@@ -13,6 +13,7 @@ from sessionwatch.cli import (
     compare,
     control,
     convert,
+    dead_letter,
     doctor,
     explain,
     formats,
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.command("replay")(replay.replay_command)
 app.command("watch")(watch.watch_command)
 app.add_typer(state.app, name="state")
+app.add_typer(dead_letter.app, name="dead-letter")
 app.add_typer(broker.app, name="broker")
 app.command("live")(live.live_command)
 app.command("topics")(topics.topics_command)

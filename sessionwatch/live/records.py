@@ -122,6 +122,15 @@ class Records:
         self._met(feed.name, events)
         return events
 
+    def again(self, entry: Entry, record: RawRecord) -> list[SessionEvent]:
+        """The events of a dead letter that can be read now; the sums are as if it had been read at once."""
+        self.accounting.records_read -= 1
+        self.accounting.formats[entry.adapter] -= 1
+        self.accounting.dead_letters[entry.reason] -= 1
+        events = self._decoding.events(entry.file, self.formats[entry.adapter], record)
+        self._met(entry.adapter, events)
+        return events
+
     def bounds(self) -> Lateness:
         """How late each source may be, of those that were met."""
         declared = {name: one.lateness for name, one in self.formats.items()} | dict(self.settings.bounds)

@@ -70,7 +70,7 @@ _OF_DISK: Final = {
 class Step:
     """What one transaction writes. `held`: events to judge later; `judged_held`: held rows that `judged` took in.
 
-    `lines`: notices that are not of the engine.
+    `lines`: notices that are not of the engine. `retried`: dead letters that were put back.
     """
 
     judged: Judged | None = None
@@ -79,6 +79,7 @@ class Step:
     held: list[SessionEvent] = field(default_factory=list)
     judged_held: list[int] = field(default_factory=list)
     dead_letters: list[DeadEntry] = field(default_factory=list)
+    retried: list[int] = field(default_factory=list)
     requests: list[tuple[str, bytes]] = field(default_factory=list)
     meta: dict[str, bytes] = field(default_factory=dict)
     written_until: int = 0
@@ -209,6 +210,7 @@ class StateFile:
         held = [(*event.order, msgspec.msgpack.encode(event)) for event in step.held]
         many("INSERT INTO held (at_us, sequence, rank, id, event) VALUES (?, ?, ?, ?, ?)", held)
         many("DELETE FROM held WHERE n = ?", [(n,) for n in step.judged_held])
+        many("DELETE FROM dead_letters WHERE n = ?", [(n,) for n in step.retried])
         many("INSERT INTO dead_letters (entry) VALUES (?)", [(msgspec.json.encode(one),) for one in step.dead_letters])
         for table in ("dead_letters", "late"):
             db.execute(f"DELETE FROM {table} WHERE n <= (SELECT max(n) FROM {table}) - {DEAD_LETTERS_MAX}")  # noqa: S608  # names of our own
@@ -276,9 +278,13 @@ class StateFile:
         """Notices that are to be written elsewhere, in order."""
         return self.rows("SELECT n, line FROM notices ORDER BY n")
 
+    def letters(self) -> list[tuple[int, bytes]]:
+        """The records that could not be read, as JSON, with their rows, in the order they came."""
+        return self.rows("SELECT n, entry FROM dead_letters ORDER BY n")
+
     def dead_letters(self) -> list[bytes]:
-        """The records that could not be read, as JSON, in the order they came."""
-        return [entry for (entry,) in self.rows("SELECT entry FROM dead_letters ORDER BY n")]
+        """The same without their rows."""
+        return [entry for _, entry in self.letters()]
 
     def answer(self, key: str) -> bytes | None:
         """What a request was answered that came with this key."""

@@ -110,6 +110,11 @@ class Watch:
             self._judge(events, step)
         return moved
 
+    def take_held(self, stop: Callable[[], bool]) -> None:
+        """Judge what a retry of dead letters, or a look that was ended, has left in the state file."""
+        if self.state.held(1)[0]:
+            self._judge_held(stop)
+
     def read_pipe(self, pipe: Pipe) -> bool:
         """What has come through the pipe; False where nothing has."""
         moved = False
@@ -299,6 +304,7 @@ def run(
 ) -> None:
     """Watch until `stop`, or until the pipe ends; `log` is given the figures now and then."""
     told: dict[str, int] = {}
+    watch.take_held(stop)
     while not stop():
         wake.clear()
         watch.looked()

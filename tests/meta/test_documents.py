@@ -23,6 +23,7 @@ COMMANDS = (
     "replay",
     "watch",
     "state",
+    "dead-letter",
     "broker",
     "topics",
     "live",
@@ -38,7 +39,7 @@ COMMANDS = (
     "where",
     "doctor",
 )
-GROUPS = frozenset({"state", "control", "broker", "policy", "actions", "audit", "act"})
+GROUPS = frozenset({"state", "dead-letter", "control", "broker", "policy", "actions", "audit", "act"})
 """Commands that have commands of their own."""
 
 
