@@ -17,7 +17,8 @@ from detectors import bounds
 from detectors.columns import Bounds, Columns
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, Learning, Seen, Suspect, familiar, put_aside, released, see
-from detectors.fingerprint import alike, fingerprint
+from detectors.fingerprint import fingerprint
+from detectors.traits import Traits, compared, differs, note_open
 from detectors.wording import many, severity_words
 from models.events import EventKind, EventRef, PlacedEvent
 from models.findings import By, Candidate, Finding, NotEvaluable, Unfamiliar, Verdict
@@ -27,8 +28,6 @@ from models.spans import Span
 
 SESSIONS_MAX: Final = 32
 """Sessions remembered for a subject; the longest idle goes first."""
-TRAITS_MAX: Final = 8
-"""Devices, agents and networks remembered of one session, each; the oldest goes first."""
 DEVICES_MAX: Final = 32
 """Known devices kept for a subject; the longest unseen goes."""
 NETWORKS_MAX: Final = 64
@@ -62,6 +61,16 @@ class DeviceParams(DetectorParams):
     )
     same_asn_is_same: bool = Field(
         default=True, description="Whether addresses of one autonomous system are one network: phones change address."
+    )
+    same_asn_within: Literal["anywhere", "city"] = Field(
+        "anywhere",
+        description="`scope: user`: where addresses of one autonomous system are one network; a city that nobody "
+        "knows is any.",
+    )
+    open_sessions: bool = Field(
+        default=False,
+        description="`scope: user`: what is no sign-in is judged only in a session whose sign-in named no device or no "
+        "address, until an event names both.",
     )
     known_network: Literal["ignore", "lower", "normal"] = Field(
         "lower", description="`scope: user`: effect of a new device on a network known for `familiar_after`."
@@ -109,24 +118,6 @@ class DeviceParams(DetectorParams):
     )
 
 
-class Traits(msgspec.Struct, array_like=True):
-    """What one session was seen with."""
-
-    latest: EventRef
-    devices: list[str] = msgspec.field(default_factory=list)
-    agents: list[str] = msgspec.field(default_factory=list)
-    networks: list[str] = msgspec.field(default_factory=list)
-
-    def note(self, device: str, agent: str, networks: tuple[str, ...]) -> None:
-        """Add what is new, within bounds."""
-        for values, found in ((self.devices, (device,)), (self.agents, (agent,)), (self.networks, networks)):
-            for value in found:
-                if value and value not in values:
-                    values.append(value)
-                    if len(values) > TRAITS_MAX:
-                        del values[0]
-
-
 class DeviceState(DetectorState):
     """Sessions with what they were seen with; known devices and networks; what is kept aside."""
 
@@ -135,6 +126,7 @@ class DeviceState(DetectorState):
     networks: Seen = msgspec.field(default_factory=dict)
     learning: Learning = msgspec.field(default_factory=Learning)
     aside: list[Suspect] = msgspec.field(default_factory=list)
+    open: list[str] = msgspec.field(default_factory=list)
 
 
 class DeviceEvidence(DetectorEvidence, frozen=True, kw_only=True):
@@ -198,8 +190,10 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         """Note the device and network of `event`, or keep them aside."""
         self.hear(event, state, suspect=suspect)
         device, agent, networks = event.device, fingerprint(event.user_agent).text, self._networks(event)
-        if self._in_session and not event.session:
+        if (self._in_session and not event.session) or self._goes_on(event, state):
             return
+        if self.params.open_sessions and event.session:
+            note_open(state.open, event.session, is_whole=bool((device or agent) and networks))
         if suspect:
             put_aside(state.aside, Suspect.of(event, device or agent, (device, agent, *networks)))
         elif self._in_session:
@@ -254,7 +248,7 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
             return None
         agent, networks = fingerprint(event.user_agent).text, self._networks(event)
         changes = {
-            "device": _differs(event.device, agent, traits.devices, traits.agents),
+            "device": differs(event.device, agent, traits.devices, traits.agents),
             "network": not any(one in traits.networks for one in networks) if networks and traits.networks else None,
         }
         changed = self._decide(changes)
@@ -262,7 +256,7 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
             return changed
         return Finding(
             evidence=self._evidence(
-                event, changed, _compared(event, traits.devices, traits.agents), traits.networks, traits.latest
+                event, changed, compared(event, traits.devices, traits.agents), traits.networks, traits.latest
             ),
             key=event.session,
             events=(traits.latest,),
@@ -270,7 +264,7 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         )
 
     def _judge_user(self, event: PlacedEvent, state: DeviceState) -> Verdict:
-        if self._needs_device and event.device and _ID + event.device in state.devices:
+        if (self._needs_device and event.device and _ID + event.device in state.devices) or self._goes_on(event, state):
             return None
         agent, networks = fingerprint(event.user_agent).text, self._networks(event)
         learning = state.learning
@@ -280,8 +274,8 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         ids = [known.removeprefix(_ID) for known in state.devices if known.startswith(_ID)]
         agents = [known for known in state.devices if not known.startswith(_ID)]
         changes = {
-            "device": _differs(event.device, agent, ids, agents),
-            "network": not (self._is_house(event) or familiar(state.networks, networks, by_us)) if networks else None,
+            "device": differs(event.device, agent, ids, agents),
+            "network": not (self._is_house(event) or self._is_known(event, state, by_us)) if networks else None,
         }
         changed = self._decide(changes)
         if not isinstance(changed, tuple):
@@ -294,7 +288,7 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
             return None
         return Finding(
             evidence=self._evidence(
-                event, changed, _compared(event, ids, agents), state.networks, None, learning.events
+                event, changed, compared(event, ids, agents), state.networks, None, learning.events
             ),
             key=event.device or agent,
             candidates=(self._candidate(event, agent, changed),),
@@ -318,11 +312,28 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
     def _is_house(self, event: PlacedEvent) -> bool:
         return event.place is not None and event.place.network_class in self.params.own_classes
 
+    def _goes_on(self, event: PlacedEvent, state: DeviceState) -> bool:
+        """Whether `event` says no more than the sign-in of its session did."""
+        return self.params.open_sessions and event.kind != "login" and event.session not in state.open
+
+    def _is_known(self, event: PlacedEvent, state: DeviceState, by_us: int) -> bool:
+        names = self._networks(event)
+        if familiar(state.networks, names, by_us):
+            return True
+        if self.params.same_asn_within == "anywhere" or len(names) == 1:
+            return False
+        number, _, city = names[1].partition(" ")
+        same = [name for name in state.networks if name == number or (not city and name.startswith(f"{number} "))]
+        return familiar(state.networks, same, by_us)
+
     def _networks(self, event: PlacedEvent) -> tuple[str, ...]:
         if not event.network:
             return ()
-        asn = event.place.asn if event.place is not None and self.params.same_asn_is_same else 0
-        return (event.network, f"AS{asn}") if asn else (event.network,)
+        place = event.place
+        if place is None or not place.asn or not self.params.same_asn_is_same:
+            return (event.network,)
+        city = f" {place.city}" if place.city and self.params.same_asn_within == "city" else ""
+        return (event.network, f"AS{place.asn}{city}")
 
     def _note_session(self, state: DeviceState, ref: EventRef, known: tuple[str, str, tuple[str, ...]]) -> None:
         traits = state.sessions.pop(ref.session, None)
@@ -379,20 +390,3 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
 
 _ID: Final = "id:"
 """Marks a known device's own id, apart from the fingerprints of agents."""
-
-
-def _compared(event: PlacedEvent, devices: list[str], agents: list[str]) -> list[str]:
-    """What `event` was compared with: ids with an id, else fingerprints."""
-    return devices if (event.device and devices) or not agents else agents
-
-
-def _differs(device: str, agent: str, devices: list[str], agents: list[str]) -> bool | None:
-    """Whether it is another device; None where nothing comparable is known.
-
-    Two ids decide alone: one device that updates or roams keeps its id, and two devices may share an agent.
-    """
-    if device and devices:
-        return device not in devices
-    if agent and agents:
-        return not any(alike(agent, one) for one in agents)
-    return None

@@ -58,7 +58,7 @@ def families(scores: Sequence[Score]) -> str:
     for family, rules in FAMILIES.items():
         cells = []
         for group in (scores[:1], scores[1:]):
-            found, staged = (sum(score.recall()[family][n] for score in group) for n in (0, 1))
+            found, staged = found_of(group, family)
             cells.append(f"{found} of {staged}" + (f" ({found / staged:.2f})" if staged else ""))
         loaded = [rule for rule in rules if rule in scores[0].rules]
         rows.append((family, ", ".join(f"`{rule}`" for rule in loaded) or "no rule", *cells))
@@ -125,14 +125,25 @@ def text(scores: Sequence[Score]) -> str:
 
 
 def reached(scores: Sequence[Score]) -> list[str]:
-    """What is not reached, in words; empty where all is."""
-    short = []
-    for score in scores:
-        if score.false_per_1000 > FALSE_MAX:
-            short.append(
-                f"{score.seed}: {score.false_per_1000:.2f} false alerts a thousand user-days, over {FALSE_MAX}"
-            )
-        for family, (found, staged) in score.recall().items():
+    """What is not reached, in words; empty where all is.
+
+    False alerts are held against the floor month by month. A month has three to ten attacks of a family, too few for a
+    share of 0.95, so recall is that of the month that rules are tuned on, and that of the others together.
+    """
+    short = [
+        f"{score.seed}: {score.false_per_1000:.2f} false alerts a thousand user-days, over {FALSE_MAX}"
+        for score in scores
+        if score.false_per_1000 > FALSE_MAX
+    ]
+    for name, group in ((scores[0].seed, scores[:1]), ("held out", scores[1:])):
+        for family in FAMILIES:
+            found, staged = found_of(group, family)
             if found < RECALL_MIN * staged:
-                short.append(f"{score.seed}: {family} found in {found} of {staged}, under {RECALL_MIN}")
+                short.append(f"{name}: {family} found in {found} of {staged}, under {RECALL_MIN}")
     return short
+
+
+def found_of(scores: Sequence[Score], family: str) -> tuple[int, int]:
+    """How many attacks of a family were found in these months together, and how many were staged."""
+    recalls = [score.recall().get(family, (0, 0)) for score in scores]
+    return sum(found for found, _ in recalls), sum(staged for _, staged in recalls)

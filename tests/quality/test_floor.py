@@ -10,9 +10,6 @@ from bench.quality.families import FAMILIES
 from bench.quality.page import FALSE_MAX, text
 from bench.quality.scoring import Score, score, staged_month
 
-FAINT = frozenset({"unusual_hours"})
-"""Families of which the variant that a small world stages is known to be missed; docs/quality.md says why."""
-
 
 @pytest.fixture(scope="module")
 def short(root: Path) -> Score:
@@ -28,7 +25,7 @@ def test_every_family_has_a_rule(short: Score) -> None:
 def test_every_family_is_found(short: Score) -> None:
     """Each staged attack is found by a rule of its family: on the right subject, in time, at a severity that counts."""
     assert len(short.found) == 30
-    assert {attack.family for attack in short.missed()} <= FAINT
+    assert [attack.story for attack in short.missed()] == []
 
 
 def test_false_alerts_stay_under_the_floor(short: Score) -> None:

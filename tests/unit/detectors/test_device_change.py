@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from detectors.device_change import SESSIONS_MAX, DeviceChange, DeviceParams
+from detectors.device_change import SESSIONS_MAX, DeviceChange, DeviceParams, DeviceState
+from detectors.traits import OPEN_MAX
 from detectors.worlds import CITIES, an_event, feed
 from models.events import PlacedEvent
 from models.findings import Finding, NotEvaluable, Verdict
@@ -248,3 +249,41 @@ def test_the_sentence_says_why_it_is_less_severe() -> None:
     told = {**msgspec.to_builtins(found.evidence), "set_aside": list(found.set_aside)}
     said = DeviceChange.sentence(told, "Ann")
     assert said.endswith("; one step less severe: the network is one of the person's own")
+
+
+def test_a_provider_is_one_network_within_one_city() -> None:
+    """The thief at another customer of the same provider; a city that nobody knows is any, on either side."""
+    near, far = new_phone(ip="198.51.100.7", city="Milan"), new_phone(ip="198.51.100.7", city="Monza")
+    assert last([*at_work(), far], scope="user") is None
+    found = last([*at_work(), far], scope="user", same_asn_within="city")
+    assert isinstance(found, Finding)
+    assert found.evidence.changed == ("device", "network")
+    assert last([*at_work(), near], scope="user", same_asn_within="city") is None
+    assert far.place is not None
+    nowhere = msgspec.structs.replace(far.place, city="")
+    assert last([*at_work(), new_phone(ip="198.51.100.7", place=nowhere)], scope="user", same_asn_within="city") is None
+    unplaced = [msgspec.structs.replace(one, place=nowhere) for one in at_work()]
+    assert last([*unplaced, far], scope="user", same_asn_within="city") is None
+
+
+def test_a_session_whose_sign_in_said_too_little_is_judged_by_what_follows() -> None:
+    """A collector lost the device: the next event that has it is as good; what follows a whole sign-in is not asked."""
+    lost = an_event("login", 10 * DAY_US, session="p", ip="198.51.100.7", city="Tokyo")
+    later = an_event("activity", 10 * DAY_US + HOUR_US, session="p", device="phone", ip="198.51.100.7", city="Tokyo")
+    params: dict[str, Any] = {"scope": "user", "open_sessions": True}
+    told = feed(device_change(**params), [*at_work(), lost, later, msgspec.structs.replace(later, id="again")])
+    assert told[-3:-1] == [NotEvaluable("no_device"), told[-2]]
+    assert isinstance(told[-2], Finding)
+    assert told[-1] is None
+    whole = msgspec.structs.replace(lost, device="laptop")
+    assert last([*at_work(), whole, later], **params) is None
+    assert last([*at_work(), later], **params) is None
+
+
+def test_sessions_left_open_are_bounded() -> None:
+    """A source that never names a device keeps the last few sessions, and no more."""
+    state = DeviceState()
+    lost = [an_event("login", n * MINUTE_US, session=f"s{n}", ip="192.0.2.1", user_agent=CHROME) for n in range(3)]
+    unnamed = [an_event("login", (9 + n) * MINUTE_US, session=f"p{n}", ip="192.0.2.1") for n in range(30)]
+    feed(device_change(scope="user", open_sessions=True), [*lost, *unnamed], state)
+    assert state.open == [f"p{n}" for n in range(30 - OPEN_MAX, 30)]

@@ -105,6 +105,17 @@ def test_unfamiliar_wants_history_and_something_new() -> None:
     assert "198.51.100.7 was not seen before" in Sequence.sentence(_plain(finding), "ann")
 
 
+def test_history_can_be_asked_to_be_longer() -> None:
+    """On the second day everything is new, and nobody is accused of it."""
+    stranger = at(4, "login", ip="198.51.100.7")
+    params: dict[str, Any] = {"times": 3, "unfamiliar": ("network",), "history_min": "7d"}
+    assert found([at(-6 * 1440, "login"), *FAILURES, stranger], **params) == [NotEvaluable("too_little_history")]
+    (finding,) = found([at(-8 * 1440, "login"), *FAILURES, stranger], **params)
+    assert isinstance(finding, Finding)
+    lately = [at(-8 * 1440, "login"), at(-2 * 1440, "login", ip="198.51.100.7")]
+    assert found([*lately, *FAILURES, stranger], **params) == []
+
+
 def test_a_flagged_network_does_not_become_known_until_vouched_for() -> None:
     """The thief of yesterday is a thief today; a second factor that passed there ends that."""
     day = DAY_US / MINUTE_US

@@ -133,3 +133,64 @@ def test_a_zone_must_exist() -> None:
 def test_hours_in_words() -> None:
     """Adjacent hours are one range."""
     assert ranges({23, 0, 1}) == ("00-02", "23-24")
+
+
+WORKDAYS = [at(day, hour) for day in DAYS if day % 7 < 5 for hour in (8, 9, 10, 11, 12, 13, 14, 15)]
+
+
+def test_a_day_of_rest_has_no_usual_hour() -> None:
+    """Whoever works Mondays to Fridays is asked on a Sunday afternoon, and not on a Saturday at the usual hours."""
+    rest = frozenset({"sunday"})
+    finding = last([*WORKDAYS, at(34, 14)], rest_days=rest)
+    assert isinstance(finding, Finding)
+    assert finding.strength == 1.0
+    assert (finding.evidence.weekday, finding.evidence.rest_day, finding.evidence.hours_off) == ("Sunday", True, 0)
+    told = UnusualHours.sentence(msgspec.to_builtins(finding.evidence), "ann")
+    assert "a day of rest on which they were never met; met at: 08-16, on 22 days" in told
+    assert last([*WORKDAYS, at(34, 14)]) is None
+    assert last([*WORKDAYS, at(33, 14)], rest_days=rest) is None
+
+
+def test_whoever_was_met_on_a_day_of_rest_is_not_asked() -> None:
+    """One weekend on duty is enough; a flagged one is not."""
+    rest = frozenset({"sunday"})
+    on_duty = [*WORKDAYS[:40], at(6, 11), *WORKDAYS[40:]]
+    assert last([*on_duty, at(34, 14)], rest_days=rest) is None
+    assert isinstance(last([*WORKDAYS, at(34, 11), at(34, 15)], rest_days=rest), Finding)
+
+
+def test_a_day_of_the_week_that_is_nobodys_allows_less() -> None:
+    """At eight in the evening on a Tuesday it is late work; on a Saturday, when they never come, it is not."""
+    assert last([*WORKDAYS, at(36, 19)], near_hours=4) is None
+    finding = last([*WORKDAYS, at(33, 19)], near_hours=4, off_day_hours=1)
+    assert isinstance(finding, Finding)
+    assert (finding.evidence.new_weekday, finding.evidence.hours_off, finding.evidence.near_hours) == (True, 4, 1)
+    told = UnusualHours.sentence(msgspec.to_builtins(finding.evidence), "ann")
+    assert "(alerts beyond 1 hour; never met on a Saturday before)" in told
+    assert last([*WORKDAYS, at(33, 16.5)], near_hours=4, off_day_hours=1) is None
+
+
+def test_before_work_may_be_less_than_after_it() -> None:
+    """People stay longer than they come early."""
+    sides = {"near_hours": 4, "early_hours": 2}
+    assert last([*WORKDAYS, at(35, 19)], **sides) is None
+    assert last([*WORKDAYS, at(35, 6)], **sides) is None
+    finding = last([*WORKDAYS, at(35, 5)], **sides)
+    assert isinstance(finding, Finding)
+    assert (finding.evidence.hours_off, finding.evidence.near_hours) == (3, 2)
+
+
+def test_whoever_just_passed_a_second_factor_is_about() -> None:
+    """Called at night, confirmed at home, at the desk an hour later; a flagged confirmation shows nothing."""
+    called = an_event("mfa_result", at(30, 2).at_us - START_US, user="ann", outcome="success")
+    failed = msgspec.structs.replace(called, outcome="failure")
+    for before, params, is_found in (
+        (called, {"awake_for": timedelta(hours=3)}, False),
+        (called, {}, True),
+        (called, {"awake_for": timedelta(minutes=30)}, True),
+        (failed, {"awake_for": timedelta(hours=3)}, True),
+    ):
+        assert isinstance(last([*EARLY, before, at(30, 3)], **params), Finding) is is_found
+    hours, state = UnusualHours(HoursParams(awake_for=timedelta(hours=3))), HoursState()
+    hours.hear(called, state, suspect=True)
+    assert state.passed_us < 0
