@@ -24,7 +24,7 @@ from bench.quality.attacks.scene import (
     office_worker,
 )
 from bench.quality.log import HOUR, MINUTE, SECOND
-from bench.quality.ordinary import desk_session
+from bench.quality.ordinary import EASTER_MONDAY, desk_session
 from bench.quality.staff import CHROME
 
 
@@ -211,7 +211,8 @@ def odd_hours(scene: Scene) -> list[Attack]:
         )
     ):
         days = [day for day in scene.days[int(len(scene.days) * 0.6) :] if weekday is None or day.weekday() == weekday]
-        day = scene.dice.choice(days)
+        while (day := scene.dice.choice(days)) == EASTER_MONDAY:
+            continue  # nobody who could be the victim works on that day
         person = scene.victim(day, lambda one: office_worker(one) and not one.away, at_work=day.weekday() < 5)
         begin = at(day, hour, 14)
         session = desk_session(scene.log, person, day, person.house(day))
