@@ -65,7 +65,7 @@ class Action(Published):
     feed that the session was seen in. `at` is the newest finding's time (for what a person asks for: when that was);
     from `expires_at` on it is not done any more. `widened`: the whole user in place of one session. `undoes` is the
     id of the action that this one takes back. `why` is one sentence for logs of brokers and reviewers. `by`: the
-    person's name, where one decided.
+    person's name, where one decided. `response` names the part of the policy that asked for it.
     """
 
     id: str
@@ -78,6 +78,7 @@ class Action(Published):
     subject: SubjectRef
     rule: RuleVersion
     policy: Said = ""
+    response: Said = ""
     alert: Said = ""
     chain: Said = ""
     severity: Severity

@@ -125,6 +125,14 @@ class RulesetError(WrittenError):
     """A rule set with faults is refused whole; `sessionwatch check` tells them all again once they are mended."""
 
 
+class PolicyError(WrittenError):
+    """A response policy with faults is refused whole; `sessionwatch policy check` tells them all."""
+
+
+class AuditError(SessionwatchError):
+    """The audit log cannot be written or is broken, so nothing is done. Make room, or look at what is wrong in it."""
+
+
 class MappingError(WrittenError):
     """A mapping with faults is no format. `sessionwatch formats --mapping FILE` tells them all."""
 

@@ -18,6 +18,7 @@ from sessionwatch.cli import (
     explain,
     formats,
     live,
+    policy,
     replay,
     report,
     rules,
@@ -43,6 +44,7 @@ app.command("replay")(replay.replay_command)
 app.command("watch")(watch.watch_command)
 app.add_typer(state.app, name="state")
 app.add_typer(dead_letter.app, name="dead-letter")
+app.add_typer(policy.app, name="policy")
 app.add_typer(broker.app, name="broker")
 app.command("live")(live.live_command)
 app.command("topics")(topics.topics_command)

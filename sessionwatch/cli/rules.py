@@ -16,9 +16,11 @@ from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.terminal import complaints, speaker
 from sessionwatch.engine.in_order import Engine
 from sessionwatch.engine.plan import attributes_read
-from sessionwatch.errors import RulesetError, UsageError
+from sessionwatch.errors import PolicyError, RulesetError, UsageError
+from sessionwatch.responses.policy_reading import load_policy
 from sessionwatch.ruleset.compiled import Ruleset
 from sessionwatch.ruleset.examples import run_rule_tests
+from sessionwatch.ruleset.files import find_rule_files
 from sessionwatch.ruleset.loaded import LoadedRule
 from sessionwatch.ruleset.loading import bundled_rules, expired_exemptions, load_rules, ruleset_of
 
@@ -34,6 +36,9 @@ def check_command(rules: RulePaths = None) -> None:
     ruleset = ruleset_of(loaded)
     tests = sum(len(rule.tests) for rule in loaded)
     console.print(f"{len(loaded)} rules and their {tests} tests are well formed; version {ruleset.version}")
+    for path in find_rule_files(rules or [bundled_rules()]).policies:
+        if tests_of_policy := _policy_tests(path, [rule.written.id for rule in loaded]):
+            console.print(f"{path.name} and its {tests_of_policy} tests are well formed", markup=False)
 
 
 def test_command(rules: RulePaths = None) -> None:  # noqa: PT028  # a command called test, no test
@@ -58,6 +63,15 @@ def judge(ruleset: Ruleset, events: Sequence[SessionEvent]) -> list[Alert]:
     engine = Engine(ruleset, Locator(reads=attributes_read(ruleset)))
     published = engine.process(sorted(events, key=lambda event: event.at)) | engine.finish()
     return [Alert.model_validate_json(publication[3]) for publication in published.values()]
+
+
+def _policy_tests(path: Path, rules: list[str]) -> int:
+    """How many tests the policy has, or every fault in it and exit code 1."""
+    try:
+        return len(load_policy(path, rules).written.tests)
+    except PolicyError as error:
+        complaints().print(str(error), markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(Exit.FAILED) from error
 
 
 def _loaded(rules: list[Path] | None) -> tuple[LoadedRule, ...]:

@@ -12,6 +12,8 @@ import sessionwatch
 from sessionwatch.errors import Fault, InputError
 
 LISTS_FOLDER: Final = "lists"
+POLICY_FILE: Final = "policy.yaml"
+"""The response policy may stand at the top of a folder of rules; it is no rule and has a reader of its own."""
 SUFFIXES: Final = frozenset({".yaml", ".yml"})
 BYSTANDERS: Final = frozenset({"readme", "license", "notice", "changelog", "contributing", "codeowners"})
 """Names, less their suffix, of files that may stand among rules without being any. Hidden files may too."""
@@ -19,10 +21,11 @@ BYSTANDERS: Final = frozenset({"readme", "license", "notice", "changelog", "cont
 
 @dataclass(slots=True)
 class RuleFiles:
-    """What was found: rule files, list files, and what should not be there; each file once, in order of name."""
+    """What was found: rules, lists, policies, and what should not be there; each file once, in order of name."""
 
     rules: list[Path] = field(default_factory=list)
     lists: list[Path] = field(default_factory=list)
+    policies: list[Path] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
 
@@ -52,6 +55,9 @@ def find_rule_files(paths: Sequence[Path]) -> RuleFiles:
         if path.is_dir():
             has_rule = False
             for file in _walk(path, found.faults):
+                if file == path / POLICY_FILE:
+                    found.policies.append(file)
+                    continue
                 is_list = file.relative_to(path).parts[0] == LISTS_FOLDER
                 has_rule |= not is_list and file.suffix in SUFFIXES
                 _keep(file, lists if is_list else rules, found.faults)

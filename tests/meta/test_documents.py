@@ -24,6 +24,7 @@ COMMANDS = (
     "watch",
     "state",
     "dead-letter",
+    "policy",
     "broker",
     "topics",
     "live",
