@@ -8,6 +8,8 @@ import typer
 
 from sessionwatch import __version__
 from sessionwatch.cli import (
+    actions,
+    audit,
     broker,
     catalogue,
     compare,
@@ -21,6 +23,7 @@ from sessionwatch.cli import (
     policy,
     replay,
     report,
+    respond,
     rules,
     state,
     topics,
@@ -44,6 +47,11 @@ app.command("replay")(replay.replay_command)
 app.command("watch")(watch.watch_command)
 app.add_typer(state.app, name="state")
 app.add_typer(dead_letter.app, name="dead-letter")
+app.command("respond")(respond.respond_command)
+app.add_typer(actions.app, name="actions")
+app.add_typer(actions.act_app, name="act")
+app.command("verdict")(actions.verdict_command)
+app.add_typer(audit.app, name="audit")
 app.add_typer(policy.app, name="policy")
 app.add_typer(broker.app, name="broker")
 app.command("live")(live.live_command)

@@ -28,6 +28,8 @@ SCHEMA: Final = 1
 APPLICATION: Final = 0x5E5510
 DEAD_LETTERS_MAX: Final = 100_000
 """Dead letters, and events later than their bound, that the state file keeps of each; the oldest go first."""
+FACTORS_MAX: Final = 100_000
+"""Further factors shown that the state file keeps for whoever demanded them; the oldest go first."""
 MODE: Final = 0o600
 
 _TABLES: Final = """
@@ -53,6 +55,13 @@ CREATE TABLE late (n INTEGER PRIMARY KEY AUTOINCREMENT, event BLOB NOT NULL);
 CREATE TABLE requests (key TEXT PRIMARY KEY, n INTEGER NOT NULL, answer BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE forgotten (hash TEXT NOT NULL, first INTEGER NOT NULL);
 """
+_LATER: Final = """
+CREATE INDEX IF NOT EXISTS alerts_revision ON alerts (first, n);
+CREATE TABLE IF NOT EXISTS factors (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, tenant TEXT NOT NULL, user TEXT NOT NULL, at_us INTEGER NOT NULL
+);
+"""
+"""What files of earlier versions get when they are next opened, and those of the same schema may lack."""
 _OF_DISK: Final = {
     "SQLITE_FULL": "the disk is full; make room and start again, nothing is lost",
     "SQLITE_CANTOPEN": "cannot be opened; check the folder and who may write there",
@@ -83,6 +92,8 @@ class Step:
     requests: list[tuple[str, bytes]] = field(default_factory=list)
     meta: dict[str, bytes] = field(default_factory=dict)
     written_until: int = 0
+    factors: list[tuple[str, str, int]] = field(default_factory=list)
+    """Tenant, user and time of each further factor that somebody showed."""
 
 
 class StateFile:
@@ -150,6 +161,7 @@ class StateFile:
             db.executescript(
                 f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA}; {_TABLES} COMMIT;"
             )
+        db.executescript(_LATER)
 
     def __enter__(self) -> Self:
         """Nothing more to do."""
@@ -216,6 +228,8 @@ class StateFile:
             db.execute(f"DELETE FROM {table} WHERE n <= (SELECT max(n) FROM {table}) - {DEAD_LETTERS_MAX}")  # noqa: S608  # names of our own
         many("INSERT OR REPLACE INTO requests SELECT ?, ifnull(max(n), 0) + 1, ? FROM requests", step.requests)
         many("INSERT OR REPLACE INTO meta VALUES (?, ?)", step.meta.items())
+        many("INSERT INTO factors (tenant, user, at_us) VALUES (?, ?, ?)", step.factors)
+        db.execute("DELETE FROM factors WHERE n <= (SELECT max(n) FROM factors) - ?", (FACTORS_MAX,))
         db.execute("DELETE FROM notices WHERE n <= ?", (step.written_until,))
 
     @contextlib.contextmanager

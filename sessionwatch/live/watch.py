@@ -12,7 +12,7 @@ import msgspec
 
 from geo.locator import Locator
 from models.events import SessionEvent
-from models.instants import SECOND_US
+from models.instants import SECOND_US, to_us
 from sessionwatch.errors import InputError, UsageError
 from sessionwatch.live.exposition import Sample, exposition
 from sessionwatch.live.feeds import FeedNotice, Feeds
@@ -244,7 +244,11 @@ class Watch:
         if bounds != self.judge.lateness:
             self.judge.wait_for(bounds)
         # In order as far as they go: what is within the step costs no second judgement, and no place under the cap.
-        step.judged = self.judge.judge(sorted(events, key=lambda event: event.order))
+        ordered = sorted(events, key=lambda event: event.order)
+        step.factors = [
+            (event.tenant, event.user, to_us(event.at)) for event in ordered if event.user and shows_factor(event)
+        ]
+        step.judged = self.judge.judge(ordered)
         self._commit(step)
         self._deliver()
         self.measured.batches.observe(time.perf_counter() - begun)
@@ -277,6 +281,11 @@ class Watch:
             rule = msgspec.json.decode(notice.alert, type=_OfRule).rule.id
             self.measured.notices[rule, notice.change] += 1
         self.measured.state_bytes = self.state.size_bytes
+
+
+def shows_factor(event: SessionEvent) -> bool:
+    """Whether somebody showed a further factor with this event, and it was the right one."""
+    return event.outcome == "success" and (event.kind == "mfa_result" or (event.kind == "login" and event.mfa is True))
 
 
 class _Rule(msgspec.Struct):

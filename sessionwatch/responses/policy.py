@@ -17,7 +17,7 @@ GRAVITY: Final[Mapping[Verb, int]] = {"notify": 0, "clear_step_up": 0, "step_up"
 """What is graver than what."""
 LASTS: Final = timedelta(hours=1)
 """How long what no response selects may be told."""
-PERSONAL: Final = frozenset({"user", "session"})
+PERSONAL: Final = frozenset({"user", "session", "account"})
 """The subjects whose alerts are about the person that they name. The user of an alert by address was only tried."""
 REASONS: Final[Mapping[str, str]] = {
     "late": "the event came later than its bound, so what was known then may be incomplete",

@@ -1,0 +1,1 @@
+"""Alerts of a watch acted on through the embedded broker, by the commands as an operator runs them."""
