@@ -22,10 +22,13 @@ unexport PYTHONHOME
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
-run: ready-run  ## replay the bundled example day; alerts and a report go to out/
+run: ready-run  ## watch the bundled example day to its end; alerts, notices and a report go to out/
 	@mkdir -p out
-	@$(BIN)/sessionwatch replay $(EXAMPLE)/*.jsonl.gz --near-misses \
-		--alerts out/alerts.jsonl --dead-letter out/dead-letter.jsonl || test $$? -eq 3
+	@rm -f out/watch.db out/watch.db-* out/notices.jsonl
+	@$(BIN)/sessionwatch watch $(EXAMPLE)/*.jsonl.gz --once --state out/watch.db --notices out/notices.jsonl || test $$? -eq 3
+	@$(BIN)/sessionwatch state summary --state out/watch.db
+	@$(BIN)/sessionwatch state alerts --state out/watch.db >out/alerts.jsonl
+	@$(BIN)/sessionwatch state dead-letters --state out/watch.db >out/dead-letter.jsonl
 	@$(BIN)/sessionwatch report $(EXAMPLE)/*.jsonl.gz --output out/report.html || test $$? -eq 3
 
 test: ready-dev  ## run every test (PYTEST="-k travel" adds arguments)

@@ -6,13 +6,19 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from models.events import user_key
 from sessionwatch.cli.exits import Exit
+from sessionwatch.cli.summary import rule_counts, show_standing
 from sessionwatch.cli.terminal import speaker
+from sessionwatch.engine.counts import EngineCounts
 from sessionwatch.live.erasure import erase, kept_of
+from sessionwatch.live.judging import stream_of
+from sessionwatch.live.records import sums_of
 from sessionwatch.live.state_file import StateFile, reading
+from sessionwatch.live.tallies import count_on
 
 app = typer.Typer(help="What a watch keeps: alerts, dead letters, and what is known of a person.", no_args_is_help=True)
 StateOption = Annotated[Path, typer.Option("--state", help="The state file of a watch.")]
@@ -29,6 +35,30 @@ def alerts_command(
         for alert in file.standing(late=late):
             sys.stdout.buffer.write(alert + b"\n")
     sys.stdout.buffer.flush()
+
+
+@app.command("summary")
+def summary_command(*, state: StateOption) -> None:
+    """Tell what was read so far, which alerts stand, and what could not be judged, as a replay does at its end."""
+    with reading(state) as file:
+        sums = sums_of(file.meta("sums"))
+        alerts = [msgspec.json.decode(alert) for alert in file.standing(late=False)]
+        stream = stream_of(file)
+    counts = EngineCounts()
+    for tally in stream.tallies.values():
+        one = EngineCounts()
+        count_on(one, tally)
+        counts.merge_rules(one)
+        # Each kind of subject counts the copies of those events that it wants.
+        counts.duplicates = max(counts.duplicates, one.duplicates)
+    records = {
+        "mapped": sums.mapped,
+        "dropped": sum(sums.dropped.values()),
+        "dead letter": sum(sums.dead_letters.values()),
+    }
+    kept_in = f"`sessionwatch state alerts --state {state}`"
+    told = {**rule_counts(counts), "events": sums.events_made - counts.duplicates, "duplicates": counts.duplicates}
+    show_standing(records, told, alerts, speaker(), kept_in)
 
 
 @app.command("dead-letters")

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from geo.bundled import BUILD_PREFIX, bundled_map
 from models.findings import SEVERITIES
-from sessionwatch.cli.geography import thanks
+from sessionwatch.cli.geography import say, thanks
 from sessionwatch.engine.counts import EngineCounts
 
 ALERTS_SHOWN: Final = 12
@@ -125,6 +126,31 @@ def show(
         console.print("! interrupted: this is what was found until then", markup=False)
     for line in (*written, *thanks(summary.geo_attributions)):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def show_standing(
+    records: Mapping[str, int], counts: Mapping[str, Any], alerts: list[dict[str, Any]], console: Console, kept_in: str
+) -> None:
+    """Print what a watch knows so far: what was read, the alerts that stand, what could not be judged.
+
+    `records` by what became of them; `counts` as `rule_counts` gives them, with `events` and `duplicates`.
+    """
+    total = records["mapped"] + records["dropped"] + records["dead letter"]
+    console.print(f"[bold]Read {total:,} records[/bold]", soft_wrap=True)
+    table = _table()
+    table.add_row("records", ", ".join(f"{n:,} {name}" for name, n in records.items()))
+    table.add_row("events", f"{counts['events']:,} distinct, {counts['duplicates']:,} duplicates")
+    console.print(table)
+    summary = Summary.model_construct(**{**counts, **alert_counts(alerts)})
+    _show_alerts(summary, alerts, console, kept_in)
+    _show_not_evaluable(summary, console)
+    attributions = {bundled_map(say).attribution} if any(BUILD_PREFIX in _build(one) for one in alerts) else ()
+    for line in thanks(attributions):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _build(alert: Mapping[str, Any]) -> str:
+    return str(alert.get("geo_build") or "")
 
 
 def _show_reading(summary: Summary, console: Console) -> None:

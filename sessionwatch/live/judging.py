@@ -123,7 +123,7 @@ class LiveJudge:
         )
         self.engine = engine
         self._late.clear()
-        self.stream = _stream(next(iter(self.store.entries("stream")), None))
+        self.stream = stream_of(self.store)
         for lane in engine.lanes:
             lane.fetch = self._fetch(lane.program.by)
             count_on(lane.counts, self.stream.tallies.get(lane.program.by, Tally()))
@@ -243,7 +243,12 @@ class LiveJudge:
         buckets.touched.clear()
 
 
-def _stream(entry: Entry | None) -> StreamState:
+def stream_of(store: Store) -> StreamState:
+    """What `store` keeps of the stream; a new one where there is none.
+
+    Raises: StateError where it is of a newer schema or cannot be read.
+    """
+    entry = next(iter(store.entries("stream")), None)
     if entry is None or entry.blob is None:
         return StreamState()
     stream = _decoded(entry, StreamState)

@@ -57,6 +57,11 @@ class Sums(msgspec.Struct):
     sources: list[str] = []
 
 
+def sums_of(stored: bytes | None) -> Sums:
+    """The sums as they were stored; none yet where nothing was."""
+    return Sums() if stored is None else msgspec.msgpack.decode(stored, type=Sums)
+
+
 class Records:
     """Decodes pieces of files and bodies of POSTs; what it counted goes on from `stored`."""
 
@@ -67,7 +72,7 @@ class Records:
         """
         self.settings = settings
         self.formats: Mapping[str, Adapter] = adapters(settings.mappings)
-        sums = Sums() if stored is None else msgspec.msgpack.decode(stored, type=Sums)
+        sums = sums_of(stored)
         self.accounting = Accounting()
         for name in Sums.__struct_fields__[:-1]:
             kept = getattr(sums, name)

@@ -123,12 +123,13 @@ def test_the_plugin_that_contributing_shows_is_the_one_that_is_tested(language: 
 
 
 def test_readme_shows_what_make_run_types() -> None:
-    """The command above the output is the target's, so the files that it names are there after `make run`."""
+    """The commands above the output are the target's, so the files that it names are there after `make run`."""
     recipe = (ROOT / "Makefile").read_text().split("\nrun:", 1)[1].split("\n\n", 1)[0]
-    typed = recipe.replace("\\\n", " ").replace("$(BIN)/", "").replace("$(EXAMPLE)", "examples/hospital-day")
-    (run,) = re.findall(r"@(sessionwatch replay .*?) \|\|", typed)
-    shown = blocks(ROOT / "README.md", "console")[0].replace("\\\n", " ")
-    assert run.split() == next(line for line in shown.splitlines() if "replay" in line).removeprefix("$ ").split()
+    typed = recipe.replace("$(BIN)/", "").replace("$(EXAMPLE)", "examples/hospital-day")
+    run = [line.split(" ||")[0].split() for line in re.findall(r"^\t@(sessionwatch .*)", typed, re.MULTILINE)]
+    shown = blocks(ROOT / "README.md", "console")[0].replace("\\\n", " ").replace(" 2>&1", "")
+    commands = [line.removeprefix("$ ").split() for line in shown.splitlines() if line.startswith("$ sessionwatch")]
+    assert run == commands
 
 
 def test_the_list_of_networks_on_its_page_is_read(tmp_path: Path) -> None:
