@@ -251,7 +251,7 @@ class Keycloak(Adapter):
         seen = self.view(record)
         type_, operation = text(seen.get("type")), text(seen.get("operationType"))
         if not (type_ or operation):
-            if seen.get("loggerName") == _LOGGER:
+            if text(seen.get("loggerName")):
                 return Dropped("not_an_event")
             raise BadRecordError("no_event_type", "neither `type` nor `operationType` says what happened")
         if type_ in TWINS and find(seen, ("details", "credential_type")):

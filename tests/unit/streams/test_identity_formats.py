@@ -151,6 +151,8 @@ def test_an_administrators_line_of_the_log() -> None:
 def test_a_line_of_the_log_may_be_anything(message) -> None:
     """Long nonsense is read in one go, and is no event."""
     assert dropped("keycloak", example("keycloak", "a line of the log") | {"message": message}) == "not_an_event"
+    other = {"loggerName": "io.quarkus", "message": "Keycloak 26.7.4 started", "timestamp": "2026-03-02T09:00:00.5Z"}
+    assert dropped("keycloak", other) == "not_an_event"
 
 
 @pytest.mark.parametrize("time", [None, "", "x", -1, 1e300, True, [], "2026-03-02T09:00:00Z", 253_500_000_000_000])
