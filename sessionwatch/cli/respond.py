@@ -63,9 +63,8 @@ def respond_command(  # as many as the command has options
         outbox = stack.enter_context(Outbox(outbox_path(state)))
         log = stack.enter_context(AuditLog(audit or audit_path(state), "respond", key_of(audit_key)))
         runner = Runner(outbox, feed, asked, able, log, deliver=None if reports is None else _appended(reports))
-        settings = getattr(asked, "settings", None)
-        if settings is not None:
-            runner.concurrency_max, runner.rate = settings.concurrency_max, Rate(settings.rate_max_per_s)
+        if asked.settings is not None:
+            runner.concurrency_max, runner.rate = asked.settings.concurrency_max, Rate(asked.settings.rate_max_per_s)
         _tell(f"ready state={state} broker={asked.name} policy={read.version} mode={read.written.mode}")
         asyncio.run(_run(runner, asked, once=once))
         _tell("stopped " + " ".join(f"{name}={count}" for name, count in sorted(outbox.counts().items())))

@@ -44,6 +44,7 @@ class BrokerSettings(Written):
     concurrency_max: Annotated[int, Field(ge=1, le=64)] = 16
     secret_variable: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] = "SESSIONWATCH_BROKER_TOKEN"  # noqa: S105  # the name of a variable, not its value
     secret_file: Path | None = None
+    token_lifetime: Annotated[Span | None, Field(description="how long a token checked offline is taken")] = None
 
 
 NOT_CAPABLE: Final = Outcome(result="rejected", detail="not_capable")
@@ -78,6 +79,9 @@ class Broker(ABC):
 
     capabilities: Capabilities
     """What it can do, as it is set up."""
+
+    settings: BrokerSettings | None = None
+    """How it was set up, where a file or an address said so: the runner keeps to its rate and concurrency."""
 
     @classmethod
     @abstractmethod

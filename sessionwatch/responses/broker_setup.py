@@ -14,7 +14,7 @@ from models.written.shapes import validated
 from models.written.texts import Misfit, close_to, read_text
 from sessionwatch.errors import UsageError, WrittenError
 from sessionwatch.responses import brokers
-from sessionwatch.responses.broker import Broker
+from sessionwatch.responses.broker import Broker, BrokerSettings
 
 DEFAULT: Final = "reference"
 """What is meant where only an address is given."""
@@ -42,7 +42,7 @@ def broker_of(said: str) -> Broker:
     """
     if "://" in said:
         cls = known_brokers()[DEFAULT]
-        return cls.of(cls.Settings(broker=DEFAULT, base=said))
+        return _set_up(cls, cls.Settings(broker=DEFAULT, base=said))
     path = Path(said)
     if not path.is_file():
         raise UsageError(f"{said}: there is no such file; give an address such as https://broker.example, or a file")
@@ -64,4 +64,10 @@ def _of_file(path: Path) -> Broker:
             settings = validated(cls.Settings, root, source)
     if source.faults or cls is None:
         raise WrittenError(source.faults)
-    return cls.of(settings)
+    return _set_up(cls, settings)
+
+
+def _set_up(cls: type[Broker], settings: BrokerSettings) -> Broker:
+    broker = cls.of(settings)
+    broker.settings = settings
+    return broker

@@ -37,7 +37,8 @@ class ReferenceBroker(Broker):
         """See `Broker.of`."""
         timeout_s = settings.timeout.total_seconds()
         exchange = Exchange(settings.base, authority=settings.authority, timeout_s=timeout_s)
-        return cls(exchange, secret_of(settings.secret_variable, settings.secret_file, "the broker's token"))
+        token = secret_of(settings.secret_variable, settings.secret_file, "the broker's token")
+        return cls(exchange, token, settings.token_lifetime)
 
     async def kill_session(self, action: Action) -> Outcome:
         """See `Broker`."""

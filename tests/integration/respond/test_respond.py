@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from sessionwatch.cli.main import app
 from sessionwatch.ruleset.loading import bundled_rules
 
 COMMAND = Path(sys.executable).with_name("sessionwatch")
@@ -62,11 +64,11 @@ def far() -> Iterator[Far]:
 
 def run(*arguments: Any, code: int = 0) -> str:
     """What a command says; it must end with `code`, and say nothing of a secret."""
-    done = subprocess.run([COMMAND, *map(str, arguments)], env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stdout + done.stderr
-    assert TOKEN not in done.stdout + done.stderr
-    assert KEY not in done.stdout + done.stderr
-    return done.stdout
+    done = CliRunner().invoke(app, [str(word) for word in arguments], env=ENVIRONMENT, catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    assert TOKEN not in done.output
+    assert KEY not in done.output
+    return done.output
 
 
 @pytest.fixture
@@ -126,8 +128,7 @@ def test_killed_at_any_point_each_thief_is_out_once_and_nobody_else(site: Path, 
         process.send_signal(signal.SIGKILL)
         process.communicate()
     hand = ("--state", site / "watch.db", "--by", "bo", "--reason", "a test")
-    done = subprocess.run([*respond(site, far), "--once"], env=ENVIRONMENT, capture_output=True, text=True, check=True)
-    assert "held=4" in done.stderr
+    assert "held=4" in run(*respond(site, far)[1:], "--once")
     effects = far.ask("/demo/effects")
     assert len(effects) == 8
     held = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -144,7 +143,7 @@ def test_what_is_withdrawn_is_not_done_and_a_demand_is_taken_back(work: Work) ->
         ("kill_session", "final", "applied"),
         ("clear_step_up", "final", "applied"),
     ]
-    told = [json.loads(line)["outcome"] for _, line in work.outbox.reports()]
+    told = [report["outcome"] for report in work.reports]
     assert {"result": "applied", "detail": "withdrawn_after_the_deed"} in told
     # Raised again, it is demanded again, under a key of its own.
     work.tell(act(action("step_up", "ann", alert="a2")))

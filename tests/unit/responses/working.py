@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -133,6 +134,8 @@ class Work:
     policy: PolicyFile = WRITTEN
     now: datetime = AT
     told: Told = field(default_factory=Told)
+    reports: list[dict[str, Any]] = field(default_factory=list)
+    """What came of actions, as it was told."""
 
     def __post_init__(self) -> None:
         self.sessions = EmbeddedSessions(lambda: self.now)
@@ -147,7 +150,11 @@ class Work:
             self.audit,
             clock=lambda: self.now,
             rng=random.Random(1),
+            deliver=self._came,
         )
+
+    def _came(self, lines: list[str]) -> None:
+        self.reports += [json.loads(line) for line in lines]
 
     def sign_in(self, user: str, session: str) -> None:
         """Somebody begins a session."""
