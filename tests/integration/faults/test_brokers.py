@@ -38,3 +38,19 @@ def test_killed_and_started_again(breakable: Breakable, broken_stage: Stage, lin
     broken_stage.feed(lines[third:])
     broken_stage.finish()
     assert all(process.is_alive() for process in processes)
+
+
+def test_a_crash_while_the_broker_is_away_ends_the_process(
+    breakable: Breakable, broken_stage: Stage, lines: list[bytes]
+) -> None:
+    """In an error and within its limit: a process that only hangs would keep its partitions for ever."""
+    broken_stage.feed(lines[: len(lines) // 2])
+    process = broken_stage.start(f"before_state:1:{breakable.pid}+raise")
+    broken_stage.until(lambda: "a trap" in broken_stage.said(), "it begins to crash")
+    try:
+        assert broken_stage.until_ended(process) not in {0, None}
+    finally:
+        breakable.go_on()
+    broken_stage.feed(lines[len(lines) // 2 :])
+    broken_stage.start()
+    broken_stage.finish()

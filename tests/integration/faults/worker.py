@@ -1,8 +1,8 @@
 """`sessionwatch live` in a process of a test: with short times, and a trap at one step of the order of operations.
 
-TRAP is `step:nth:deed`. Steps: `before_outputs`, `after_outputs`, `in_state` (a half of it is written, or all checks
-are done and nothing is), `after_state`, `after_commit`, `assigned`. Deeds: `die` (as by kill -9), `stop` (SIGSTOP),
-`raise`, or the process id of a broker that is stopped.
+TRAP is `step:nth:deed`. Steps: `before_outputs`, `after_outputs`, `before_state`, `in_state` (a half of it is written,
+or all checks are done and nothing is), `after_state`, `after_commit`, `assigned`. Deeds: `die` (as by kill -9), `stop`
+(SIGSTOP), or the process id of a broker that is stopped, with `+raise` an error as well, from then on.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Trap:
         """As TRAP says; an empty one does nothing."""
         self.step, nth, self.deed = (*told.split(":"), "", "", "")[:3]
         self.left = int(nth or 0)
+        self.broken = False
 
     def next(self, step: str) -> bool:
         """Whether the deed is due now."""
@@ -55,12 +56,14 @@ class Trap:
         """Take a step."""
         if self.next(step):
             self.act()
+        if self.broken and step == self.step:
+            raise ValueError("a trap")
 
     def act(self) -> None:
         """Do it."""
-        if self.deed == "raise":
-            raise ValueError("a trap")
-        pid = int(self.deed) if self.deed.isdigit() else os.getpid()
+        broker, more, _ = self.deed.partition("+raise")
+        self.broken = bool(more)
+        pid = int(broker) if broker.isdigit() else os.getpid()
         os.kill(pid, signal.SIGKILL if self.deed == "die" else signal.SIGSTOP)
 
 
@@ -76,6 +79,7 @@ def lay(trap: Trap) -> None:
     async def trapped_append(
         self: Outputs, topic: str, partition: int, entries: Mapping[bytes, bytes | None]
     ) -> list[Appended]:
+        trap.take("before_state")
         if trap.next("in_state"):
             if trap.deed == "die":
                 await append(self, topic, partition, dict(list(entries.items())[: len(entries) // 2]))
@@ -114,13 +118,13 @@ def hurry(times: Mapping[str, float]) -> None:
     setattr(LaneSettings, "__init__", hurried)  # noqa: B010  # mypy takes an assignment for a mistake
 
 
-def run(words: Sequence[str], named: Mapping[str, str], log: str, times: Mapping[str, float]) -> None:
+def run(words: Sequence[str], named: Mapping[str, str], log: str) -> None:
     """Be `sessionwatch` with these words; what it says goes to `log`."""
     said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(said, 1)
     os.dup2(said, 2)
     os.environ.update(named)
-    hurry(TIMES | times)
+    hurry(TIMES)
     lay(Trap(named.get("TRAP", "")))
     sys.argv = ["sessionwatch", *words]
     main()

@@ -38,7 +38,7 @@ def create(servers: str, topics: Mapping[str, int], **settings: str) -> None:
         admin.close()
 
 
-def feed(servers: str, topic: str, records: Iterable[tuple[int, bytes, bytes]]) -> None:
+def feed(servers: str, topic: str, records: Iterable[tuple[int, bytes, bytes | None]]) -> None:
     """Write (partition, key, value), all acknowledged."""
     producer = KafkaProducer(bootstrap_servers=servers, acks="all", linger_ms=5)
     try:
