@@ -373,3 +373,11 @@ def test_warming_counts_no_failure_and_remembers_none(tmp_path):
     assert [one.ip for one in events if not locator.remembers(one)] == ["81.2.69.1"]
     assert [locator.locate(one).place is None for one in events].count(True) == 1
     assert locator.failed == {BUILD: 1}
+
+
+def test_a_database_that_knows_the_country_alone_is_believed_over_a_log_that_contradicts_itself(tmp_path):
+    """It needs no coordinate for that."""
+    countries = Databases.open([write(tmp_path / "c.mmdb", {"81.2.69.0/24": city("GB")}, type="GeoLite2-Country")])
+    said = Place(37.77, -122.42, 20.0, "Argentina", "", "Wheelwright")
+    place = Locator(countries).locate(event(ip="81.2.69.1", place=said)).place
+    assert (place.located, place.country, place.city) == (False, "GB", "")
