@@ -206,7 +206,8 @@ class ConcurrentSessions(Detector[ConcurrentParams, ConcurrentState]):
             live = state.live.get(event.session)
             if live is not None and event.at_us - live.last_us < self._idle_max_us:
                 live.last_us = event.at_us
-                if event.interactive and event.network and event.network != live.fix.network:
+                moved = event.network and event.network != live.fix.network
+                if event.interactive and (moved or (event.device and not live.fix.device)):
                     live.fix = self._fix(event)
             elif event.interactive:
                 self._note(event, state, self._fix(event))

@@ -337,6 +337,9 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
 
     def _note_session(self, state: DeviceState, ref: EventRef, known: tuple[str, str, tuple[str, ...]]) -> None:
         traits = state.sessions.pop(ref.session, None)
+        if traits is not None and ref.at_us - traits.latest.at_us <= self._idle_max_us and traits.lacks(*known):
+            state.sessions[ref.session] = traits
+            return
         if traits is None or ref.at_us - traits.latest.at_us > self._idle_max_us:
             traits = Traits(ref)
         elif ref.at_us >= traits.latest.at_us:

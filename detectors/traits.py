@@ -23,6 +23,14 @@ class Traits(msgspec.Struct, array_like=True):
     agents: list[str] = msgspec.field(default_factory=list)
     networks: list[str] = msgspec.field(default_factory=list)
 
+    def lacks(self, device: str, agent: str, networks: tuple[str, ...]) -> bool:
+        """Whether an event with these leaves out what is known of the session: then it could not be compared with it.
+
+        What it does say may be the thief's, and must not make the thief's next event the session's own.
+        """
+        named = device or agent or not (self.devices or self.agents)
+        return not named or not (networks or not self.networks)
+
     def note(self, device: str, agent: str, networks: tuple[str, ...]) -> None:
         """Add what is new, within bounds."""
         for values, found in ((self.devices, (device,)), (self.agents, (agent,)), (self.networks, networks)):

@@ -233,3 +233,11 @@ def test_the_sentence_says_why_it_is_less_severe() -> None:
         "Ann had 3 sessions live at once, on 3 devices, 3 networks, 1 place (alerts from 3 devices and 3 networks);"
         " one step less severe: network and device of each are the person's own"
     )
+
+
+def test_a_device_that_the_sign_in_did_not_name_is_learned_from_what_follows() -> None:
+    """A collector lost the desk's device in the sign-in; a minute later the session names it, and it counts."""
+    desk = login(0, 0, device="")
+    others = [login(2 * MINUTE_US, 1), login(3 * MINUTE_US, 2)]
+    assert fires([desk, *others]) == []
+    assert fires([desk, act("activity", MINUTE_US, 0), *others]) == [3]

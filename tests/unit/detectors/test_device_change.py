@@ -287,3 +287,16 @@ def test_sessions_left_open_are_bounded() -> None:
     unnamed = [an_event("login", (9 + n) * MINUTE_US, session=f"p{n}", ip="192.0.2.1") for n in range(30)]
     feed(device_change(scope="user", open_sessions=True), [*lost, *unnamed], state)
     assert state.open == [f"p{n}" for n in range(30 - OPEN_MAX, 30)]
+
+
+@pytest.mark.parametrize("lost", [{"ip": "", "network": "", "place": None}, {"device": "", "user_agent": ""}])
+def test_an_event_that_lost_a_field_does_not_make_the_thief_the_sessions_own(lost: dict[str, Any]) -> None:
+    """Of a thief's first event the address, or the device, was lost on the way: the next one is found all the same."""
+    own = {"device": "desk", "user_agent": CHROME.format(125), "ip": "192.0.2.1", "city": "Milan"}
+    thief = {"device": "x", "user_agent": SDK, "ip": "198.51.100.7", "city": "Tokyo"}
+    cut = msgspec.structs.replace(act(MINUTE_US, **thief), **lost)
+    told = feed(device_change(), [act(0, **own), cut, act(2 * MINUTE_US, **thief)])
+    assert isinstance(told[1], NotEvaluable)
+    assert isinstance(told[2], Finding)
+    back = act(3 * MINUTE_US, **own)
+    assert last([act(0, **own), msgspec.structs.replace(back, id="cut", **lost), back]) is None
