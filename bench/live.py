@@ -69,7 +69,18 @@ class Ours:
     def start(self) -> subprocess.Popen[str]:
         """Start it; returns when it is ready."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "sessionwatch.cli.main", "live", "--prefix", self.prefix, "--source", "okta"],
+            [
+                sys.executable,
+                "-m",
+                "sessionwatch.cli.main",
+                "live",
+                "--prefix",
+                self.prefix,
+                "--source",
+                "okta",
+                "--by",
+                "user",
+            ],
             env={**os.environ, "SESSIONWATCH_KAFKA": self.servers},
             stderr=subprocess.PIPE,
             text=True,

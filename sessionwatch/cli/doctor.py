@@ -22,9 +22,14 @@ from sessionwatch.cli.geography import GeoOption, geo_asked, say
 from sessionwatch.cli.inputs import MappingOption
 from sessionwatch.cli.settings import SettingsOption, settings_of
 from sessionwatch.cli.terminal import speaker
+from sessionwatch.engine.plan import EnginePlan
 from sessionwatch.errors import SessionwatchError
+from sessionwatch.live.routing import kinds_of
+from sessionwatch.live.topology import raw_names
 from sessionwatch.ruleset.loading import bundled_rules, expired_exemptions, load_rules
 from sessionwatch.ruleset.network_lists import load_network_lists
+from sessionwatch.settings.form import Settings
+from streams.kafka.connection import Connection
 
 DATABASE_AGE_MAX: Final = timedelta(days=90)
 """Addresses move: a database older than this is warned of. MaxMind and DB-IP publish a new one at least each month."""
@@ -48,7 +53,7 @@ def doctor_command(
         *_guarded("installation", _installation),
         *_guarded("formats", lambda: surroundings.mappings(tuple(mapping or ()))),
         *_guarded("state file", lambda: surroundings.state(asked)),
-        *(_guarded("Kafka", lambda: surroundings.kafka(broker, asked.prefix)) if broker is not None else ()),
+        *(_guarded("Kafka", lambda: _kafka(broker, asked, paths)) if broker is not None else ()),
         *_guarded("rules", lambda: _rules(paths, now)),
         *_guarded("networks", lambda: _networks(paths, list(networks or ()), now)),
     ]
@@ -82,6 +87,11 @@ def _installation() -> Iterator[Check]:
     said = f"sessionwatch {__version__}, Python {platform.python_version()}, {sys.platform} on {platform.machine()}"
     yield Check("installation", "ok", said)
     yield from surroundings.python()
+
+
+def _kafka(broker: Connection, asked: Settings, rules: list[Path]) -> Iterator[Check]:
+    raw = raw_names(asked.normalise.raw) if asked.normalise.raw else ()
+    yield from surroundings.kafka(broker, asked.prefix, kinds_of(EnginePlan(tuple(rules)).ruleset()), raw)
 
 
 def _rules(paths: list[Path], now: datetime) -> Iterator[Check]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
+from models.findings import By
 from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.geography import plan_asked, say
+from sessionwatch.cli.lanes import Work, work_in
 from sessionwatch.cli.monitoring import (
     BoundOption,
     DatabasesOption,
@@ -27,17 +28,19 @@ from sessionwatch.cli.settings import SettingsOption, broker_of
 from sessionwatch.cli.watch import bounds_of
 from sessionwatch.engine.lateness import Lateness
 from sessionwatch.engine.plan import attributes_read
-from sessionwatch.errors import KafkaError
+from sessionwatch.errors import UsageError
 from sessionwatch.live.feeds import Feeds
 from sessionwatch.live.geography import Geography
-from sessionwatch.live.lane_reports import LaneReports
-from sessionwatch.live.logs import Log, begin_log
-from sessionwatch.live.partition_store import rank
+from sessionwatch.live.lane_reports import LaneReports, WorkerReports
+from sessionwatch.live.logs import begin_log
+from sessionwatch.live.metrics import Measured
 from sessionwatch.live.partitions import OutputTopics, PartitionJudges
+from sessionwatch.live.routing import SESSION, Router, kinds_of
+from sessionwatch.live.topology import checked, rules_by
+from sessionwatch.ruleset.compiled import Ruleset
+from streams.accounting import Accounting
 from streams.adapters import adapters
-from streams.kafka.connection import Connection
-from streams.kafka.settings import LaneSettings
-from streams.kafka.topics import DEAD_LETTER, EVENTS, NOTICES, STATE, admin, faults, find, layouts
+from streams.kafka.topics import DEAD_LETTER, LATE, NOTICES
 
 
 def live_command(  # noqa: PLR0913  # as many as the command has options
@@ -59,35 +62,49 @@ def live_command(  # noqa: PLR0913  # as many as the command has options
     expect: ExpectOption = None,
     monitor: MonitorOption = None,
     log: LogOption = "text",
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="Only rules by this kind of subject, such as user; may be repeated. Default: all."),
+    ] = None,
     settings: SettingsOption = None,  # noqa: ARG001  # applied while it is read
 ) -> None:
-    """Judge events from Kafka as they arrive, by rules by user. A crash at any point loses and doubles nothing."""
+    """Judge events from Kafka as they arrive. A crash at any point loses and doubles nothing."""
     broker = broker_of(context)
     speak = begin_log("live", log_form(log), [broker.secret() or ""])
     lateness = lateness_of(source or [], bounds_of(bound or []))
     plan = plan_asked(rules, geo, networks)
-    loaded = plan.ruleset()
-    ruleset = replace(loaded, rules=tuple(rule for rule in loaded.rules if rule.by == "user"))
+    ruleset = plan.ruleset()
+    kinds = chosen(by or [], ruleset)
     geography = Geography(plan, attributes_read(ruleset), speak, say)
-    partitions = checked(broker, prefix)
-    topics = OutputTopics(f"{prefix}.{NOTICES}", f"{prefix}.{DEAD_LETTER}")
-    native = adapters(())["native"]
-    judges = PartitionJudges(ruleset, geography.locator, lateness, native, topics, tenant, redact, geography=geography)
-    lane = LaneSettings(
-        group=f"{prefix}.detect.by-user",
-        topic=f"{prefix}.{EVENTS}",
-        changelog=f"{prefix}.{STATE}",
-        partitions=partitions,
-        member=member,
-    )
-    left_out = [rule.id for rule in loaded.rules if rule.by != "user" and rule.mode != "off"]
-    speak("begins", topic=lane.topic, partitions=partitions, rules=len(ruleset.rules))
-    if left_out:
-        speak(f"rules that are not by user are not judged here: {', '.join(left_out)}")
-    reports = LaneReports(judges, Feeds(spans_by_source("--expect", expect or ())), topics.notices, speak)
-    reports.measured.exchanges = geography.exchanges
-    _work(lane, broker, judges, reports, monitor, speak)
+    topology = checked(broker, prefix, ruleset, kinds)
+    topics = OutputTopics(f"{prefix}.{NOTICES}", f"{prefix}.{DEAD_LETTER}", f"{prefix}.{LATE}")
+    measured, accounting, native = Measured(), Accounting(), adapters(())["native"]
+    measured.exchanges = geography.exchanges
+    reports = WorkerReports(Feeds(spans_by_source("--expect", expect or ())), measured)
+    works = []
+    for kind in kinds:
+        rules_of = rules_by(ruleset, kind)
+        judges = PartitionJudges(rules_of, geography.locator, lateness, native, topics, tenant, redact, kind)
+        judges.accounting, judges.geography = accounting, geography
+        if kind == SESSION:
+            judges.router = Router(ruleset, topology.routes)
+        part = reports.parts[f"by-{kind}"] = LaneReports(judges, reports.feeds, topics.notices, speak, measured)
+        works.append(Work(topology.detecting(kind, member), part.judge, judges.tick, part))
+    with measured.pauses:
+        work_in(works, broker, speak, monitored(monitor, reports.metrics, reports.unready, speak))
     raise typer.Exit(Exit.DONE)
+
+
+def chosen(named: list[str], ruleset: Ruleset) -> tuple[By, ...]:
+    """The kinds of subject to judge by: those named, or all that rules name, and sessions.
+
+    Raises:
+        UsageError: no rule is by a kind that is named.
+    """
+    kinds = kinds_of(ruleset)
+    if unknown := [name for name in named if name not in kinds]:
+        raise UsageError(f"--by {unknown[0]}: no rule is by that; the rules are by {', '.join(kinds)}")
+    return tuple(kind for kind in kinds if not named or kind in named)
 
 
 def lateness_of(sources: list[str], bounds: dict[str, timedelta]) -> Lateness:
@@ -97,47 +114,3 @@ def lateness_of(sources: list[str], bounds: dict[str, timedelta]) -> Lateness:
         named = {name: declared[name] for name in [*sources, *bounds] if name in declared}
         return Lateness.of(named, "all")
     return Lateness.of(declared)
-
-
-def checked(broker: Connection, prefix: str) -> int:
-    """How many partitions the events have, once all topics are as they must be.
-
-    Raises:
-        KafkaError: they are not, one line for each thing that is wrong.
-    """
-    wanted = layouts(prefix, None)
-    with admin(broker) as client:
-        found = find(client, [layout.name for layout in wanted])
-    if wrong := faults(wanted, found):
-        raise KafkaError("\n".join(wrong))
-    return found[f"{prefix}.{EVENTS}"].partitions
-
-
-def _work(
-    settings: LaneSettings,
-    broker: Connection,
-    judges: PartitionJudges,
-    reports: LaneReports,
-    monitor: str | None,
-    log: Log,
-) -> None:
-    try:
-        from streams.kafka.worker import app_of, lane_of, work
-    except ImportError as error:
-        raise KafkaError('live needs the extra "live"; install it: pip install "sessionwatch[live]"') from error
-    lane = reports.lane = lane_of(settings, broker, reports.judge, rank)
-    lane.on_open = lambda: log("ready", entries=lane.keys)
-    lane.on_batch, lane.on_measure = reports.measured.batches.observe, reports.look
-    with reports.measured.pauses, monitored(monitor, reports.metrics, reports.unready, log):
-        try:
-            # Ends the process by SystemExit.
-            work(app_of(lane, broker), own_log=True)
-        finally:
-            counts = lane.counts
-            log(
-                "stopped",
-                records=counts.records,
-                notices_and_dead_letters=counts.outputs,
-                late=judges.late,
-                dead_letter=judges.accounting.dead_letter,
-            )

@@ -20,6 +20,7 @@ from sessionwatch.cli import (
     explain,
     formats,
     live,
+    normalise,
     policy,
     replay,
     report,
@@ -54,6 +55,7 @@ app.command("verdict")(actions.verdict_command)
 app.add_typer(audit.app, name="audit")
 app.add_typer(policy.app, name="policy")
 app.add_typer(broker.app, name="broker")
+app.command("normalise")(normalise.normalise_command)
 app.command("live")(live.live_command)
 app.command("topics")(topics.topics_command)
 app.add_typer(control.app, name="control")

@@ -6,7 +6,7 @@ import ctypes
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -94,9 +94,11 @@ def state(settings: Settings) -> Iterator[Check]:
             yield Check("state file", "warning", f"{letters:,} dead letters", "sessionwatch dead-letter list tells why")
 
 
-def kafka(broker: Connection, prefix: str) -> Iterator[Check]:
-    """Whether Kafka answers, and whether the topics are as they must be."""
-    wanted = layouts(prefix, None)
+def kafka(
+    broker: Connection, prefix: str, kinds: Sequence[str] = ("user",), raw: Sequence[str] = ()
+) -> Iterator[Check]:
+    """Whether Kafka answers, and whether the topics for these kinds of subject and raw formats are as they must be."""
+    wanted = layouts(prefix, None, kinds, raw)
     with admin(broker) as client:
         found = find(client, [layout.name for layout in wanted])
     yield Check("Kafka", "ok", f"answers at {', '.join(broker.servers)}")

@@ -63,6 +63,10 @@ class DisorderEngine:
         self.buckets = Buckets(BucketProgram(ruleset), self.counts, copies=True)
         self.owners = SessionTimelines()
         self._resolves = resolves
+        self.on_resolved: Callable[[int, PlacedEvent, bool], None] | None = None
+        """Hears, at an offset, each event that names only a session as it is owned now; True: it is taken back."""
+        self.on_released: Callable[[PlacedEvent], None] | None = None
+        """Hears each such event once nothing can change whose it is."""
         self.newest_us = -NEVER_US
         self.watermark_us = -NEVER_US
 
@@ -81,7 +85,12 @@ class DisorderEngine:
                 continue
             owned, moves = self.owners.place(placed)
             notices += self._feed(owned, place)
+            if self.on_resolved is not None and not placed.user and placed.session:
+                self.on_resolved(place, owned, False)  # what it hears is said beside the name
             for move in moves:
+                if self.on_resolved is not None:
+                    self.on_resolved(place, move.before, True)  # the same
+                    self.on_resolved(place, move.after, False)  # the same
                 for lane, value_in in self._lanes:
                     if value := value_in(move.before):
                         notices += lane.retract((move.before.tenant, value), move.before, place)
@@ -110,6 +119,8 @@ class DisorderEngine:
         for released in self.owners.settle(self.watermark_us):
             self.counts.unresolved_sessions += not released.user
             self._bucket(released)
+            if self.on_released is not None:
+                self.on_released(released)
         notices: list[NoticeRecord] = []
         for lane in self.lanes:
             notices += lane.advance(self.watermark_us, offset)

@@ -36,6 +36,8 @@ RECENT_BYTES_MAX: Final = {
     "device": 64 * 1024,
 }
 """Bytes of recent events kept for one subject, as encoded."""
+HELD_MAX: Final = 4
+"""So many times as many events and bytes are kept of a subject while a backlog holds its settle line back."""
 SETTLE_AT: Final = 16
 """Recent events past the line that settle together: settling one by one would decode the state each time."""
 LATE_TOLD_MAX: Final = 32
@@ -342,11 +344,12 @@ class LateLane:
 
     def _over_cap(self, s: LateSubject) -> int:
         """How many of the oldest recent events must settle early."""
-        over = max(0, len(s.recent) - self.recent_max)
-        if not over and s.size <= self.recent_bytes_max:
+        times = 1 if self.hold_us >= s.newest_us else HELD_MAX
+        over = max(0, len(s.recent) - self.recent_max * times)
+        if not over and s.size <= self.recent_bytes_max * times:
             return 0
         size = s.size - sum(s.sizes[:over])
-        while size > self.recent_bytes_max and over < len(s.recent) - 1:
+        while size > self.recent_bytes_max * times and over < len(s.recent) - 1:
             size -= s.sizes[over]
             over += 1
         return over

@@ -63,6 +63,16 @@ def end_input(broker: Connection, topics: Mapping[str, int], until_us: int, foll
     )
 
 
+def end_raw(broker: Connection, topics: Mapping[str, int]) -> int:
+    """Write the end of input into all partitions of raw topics; returns how many. Who normalises them hands it on.
+
+    Raises: KafkaError where it cannot be written.
+    """
+    return write_marks(
+        broker, [(topic, number, "end", b"") for topic, count in topics.items() for number in range(count)]
+    )
+
+
 def write_marks(broker: Connection, marks: Sequence[tuple[str, int, Any, bytes]]) -> int:
     """Write marks: topic, partition, kind, value; all acknowledged.
 

@@ -49,11 +49,12 @@ class InflowState(msgspec.Struct, array_like=True):
 class Inflow:
     """The writers of one partition."""
 
-    def __init__(self, stored: bytes | None) -> None:
-        """Go on from what was stored.
+    def __init__(self, stored: bytes | None, topic: str = "") -> None:
+        """Go on from what was stored; `topic` is the partition's own, which nobody waits for here.
 
         Raises: StateError where it is of a newer schema or cannot be read.
         """
+        self._topic = topic
         try:
             self.state = InflowState() if stored is None else msgspec.msgpack.decode(stored, type=InflowState)
         except msgspec.DecodeError as error:
@@ -137,7 +138,8 @@ class Inflow:
         return not source.caught_up or self.state.told_ms - source.told_ms > SILENT_MAX_MS
 
     def _expected(self) -> set[str]:
-        return {source_name(topic, number) for topic, count in self.state.topics.items() for number in range(count)}
+        topics = [(topic, count) for topic, count in self.state.topics.items() if topic != self._topic]
+        return {source_name(topic, number) for topic, count in topics for number in range(count)}
 
     def _source(self, name: str) -> Source:
         source = self.state.sources.get(name)

@@ -59,11 +59,17 @@ class Outlook(NamedTuple):
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """What came of a batch: notices in order, entries that changed, events later than their bound (once a lane)."""
+    """What came of a batch: notices in order, entries that changed, events later than their bound (once a lane).
+
+    `resolved`, where it was asked for: events that name only a session as they are owned, at their offsets, and whether
+    they are taken back; `released`: those of them that nothing can change any more.
+    """
 
     notices: list[NoticeRecord]
     changed: list[Entry]
     late: list[PlacedEvent]
+    resolved: list[tuple[int, PlacedEvent, bool]] = []
+    released: list[PlacedEvent] = []
 
 
 class LiveJudge:
@@ -90,9 +96,12 @@ class LiveJudge:
         *,
         kinds: Sequence[By] = SUBJECT_KINDS,
         resolves: bool = True,
+        tells_owners: bool = False,
         loaded_max: int = LOADED_MAX,
     ) -> None:
         """Go on from what `store` holds; `kinds` and `resolves` as `DisorderEngine` takes them.
+
+        `tells_owners`: whether `Judged` shall say what became of events that name only a session.
 
         Raises: StateError where an entry is of a newer schema or cannot be read.
         """
@@ -101,9 +110,11 @@ class LiveJudge:
         self.loaded_max = loaded_max
         self._packing = Packing()
         self._kinds = tuple(kinds)
-        self._resolves = resolves
+        self._resolves, self._tells_owners = resolves, tells_owners
         self.outlook = Outlook()
         self._late: list[PlacedEvent] = []
+        self._resolved: list[tuple[int, PlacedEvent, bool]] = []
+        self._released: list[PlacedEvent] = []
         self._orphans: list[Entry] = []
         """Open buckets of rules that are gone: dropped with the next batch."""
         self.roll_back()
@@ -122,7 +133,11 @@ class LiveJudge:
             resolves=self._resolves,
         )
         self.engine = engine
-        self._late.clear()
+        if self._tells_owners:
+            engine.on_resolved = lambda *one: self._resolved.append(one)
+            engine.on_released = self._released.append
+        for one in (self._late, self._resolved, self._released):
+            one.clear()
         self.stream = stream_of(self.store)
         for lane in engine.lanes:
             lane.fetch = self._fetch(lane.program.by)
@@ -176,6 +191,11 @@ class LiveJudge:
         self._wake(until_us)
         return self._judged(self.engine.fire(self.stream.offset, until_us), self.stream.offset + 1)
 
+    def is_due(self, until_us: int) -> bool:
+        """Whether `fire` would have something to do. Brings into memory whom that may be about."""
+        self._wake(until_us)
+        return any(s.head.due_us <= until_us for lane in self.engine.lanes for s in lane.subjects.values())
+
     def finish(self, until_us: int | None = None) -> Judged:
         """The input has ended: what stands now is what a replay ends with. All subjects come into memory."""
         for lane in self.engine.lanes:
@@ -199,6 +219,8 @@ class LiveJudge:
     def _judged(self, notices: list[NoticeRecord], offset: int) -> Judged:
         engine = self.engine
         late, self._late[:] = list(self._late), []
+        resolved, self._resolved[:] = list(self._resolved), []
+        released, self._released[:] = list(self._released), []
         self.stream.offset = offset
         self.stream.newest_us, self.stream.watermark_us = engine.newest_us, engine.watermark_us
         self.stream.closed_us = engine.buckets.closed_us
@@ -209,7 +231,7 @@ class LiveJudge:
         changed += [*self._owners(), *self._buckets(), *self._orphans]
         self._orphans = []
         changed.append(Entry("stream", *STREAM_KEY, msgspec.msgpack.encode(self.stream), seen=offset))
-        return Judged(notices, changed, late)
+        return Judged(notices, changed, late, resolved, released)
 
     def _subjects(self, lane: LateLane) -> Iterator[Entry]:
         kind = lane.program.by

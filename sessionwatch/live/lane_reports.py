@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 import msgspec
@@ -94,9 +94,11 @@ class LaneReports:
 
     lane: Lane
 
-    def __init__(self, judges: Judges, feeds: Feeds, notices_topic: str, log: Log) -> None:
+    def __init__(
+        self, judges: Judges, feeds: Feeds, notices_topic: str, log: Log, measured: Measured | None = None
+    ) -> None:
         """Hold whom to ask; `notices_topic` is where feeds that have stopped are told."""
-        self.measured = Measured()
+        self.measured = Measured() if measured is None else measured
         self._judges, self._feeds = judges, feeds
         self._topic, self._log = notices_topic, log
         self._watchdog = Watchdog()
@@ -133,15 +135,60 @@ class LaneReports:
         return exposition(CATALOGUE, self._families())
 
     def _families(self) -> Families:
-        judges = dict(self._judges.judges())
-        yield from common(judges.values(), self._judges.accounting, self.measured, self._feeds, self.unready)
-        now_s = time.time()
-        newest = {number: judge.stream.newest_us for number, judge in sorted(judges.items())}
-        behind = [(number, now_s - us / SECOND_US) for number, us in newest.items() if us > 0]
-        yield "lag_seconds", [Sample({"partition": str(number)}, seconds) for number, seconds in behind]
-        lagging = sorted((self.lane.lagging or {}).items())
-        yield "lag_events", [Sample({"partition": str(number)}, waiting) for number, waiting in lagging]
-        yield "state_bytes", [Sample({}, self.lane.state_bytes)]
-        yield "state_entries", [Sample({}, self.lane.keys)]
-        for name in COUNTED:
-            yield f"lane_{name}_total", [Sample({}, getattr(self.lane.counts, name))]
+        yield from families({"": self}, self._feeds, self.measured, self.unready)
+
+    @property
+    def judging(self) -> Judges:
+        """Whom it reports of."""
+        return self._judges
+
+
+def families(
+    parts: Mapping[str, LaneReports], feeds: Feeds, measured: Measured, unready: Callable[[], str]
+) -> Families:
+    """The metrics of a process: of its lanes by name, which stands before the number of a partition.
+
+    The lanes share what they measure and account for.
+    """
+    judges = {
+        f"{name}{'/' * bool(name)}{number}": judge
+        for name, one in parts.items()
+        for number, judge in sorted(dict(one.judging.judges()).items())
+    }
+    accounting = next(iter(parts.values())).judging.accounting
+    yield from common(list(judges.values()), accounting, measured, feeds, unready)
+    now_s = time.time()
+    behind = [
+        (label, now_s - judge.stream.newest_us / SECOND_US)
+        for label, judge in judges.items()
+        if judge.stream.newest_us > 0
+    ]
+    yield "lag_seconds", [Sample({"partition": label}, seconds) for label, seconds in behind]
+    lagging = [
+        (f"{name}{'/' * bool(name)}{number}", waiting)
+        for name, one in parts.items()
+        for number, waiting in sorted((one.lane.lagging or {}).items())
+    ]
+    yield "lag_events", [Sample({"partition": label}, waiting) for label, waiting in lagging]
+    lanes = [one.lane for one in parts.values()]
+    yield "state_bytes", [Sample({}, sum(lane.state_bytes for lane in lanes))]
+    yield "state_entries", [Sample({}, sum(lane.keys for lane in lanes))]
+    for name in COUNTED:
+        yield f"lane_{name}_total", [Sample({}, sum(getattr(lane.counts, name) for lane in lanes))]
+
+
+class WorkerReports:
+    """Reports of a process that works in several lanes, by name."""
+
+    def __init__(self, feeds: Feeds, measured: Measured) -> None:
+        """Hold what the lanes share."""
+        self.parts: dict[str, LaneReports] = {}
+        self.feeds, self._measured = feeds, measured
+
+    def unready(self) -> str:
+        """Why the process is not ready: the first lane that is not; nothing where all are."""
+        return next((f"{name}: {why}" for name, one in self.parts.items() if (why := one.unready())), "")
+
+    def metrics(self) -> str:
+        """The text of /metrics."""
+        return exposition(CATALOGUE, families(self.parts, self.feeds, self._measured, self.unready))

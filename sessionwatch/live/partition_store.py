@@ -19,7 +19,8 @@ from sessionwatch.errors import StateError
 from sessionwatch.live.entries import STREAM_KEY, Entry, EntryKind
 from streams.kafka.batches import Rank
 
-_RANK: Final = struct.Struct(">qI")
+RANK: Final = struct.Struct(">qI")
+"""How an entry begins: see `rank`."""
 _SESSION: Final = "session"
 _OWNERS: Final = "owners"
 
@@ -35,7 +36,7 @@ class Held(msgspec.Struct, array_like=True):
 
 def rank(value: bytes) -> Rank:
     """How far an entry has come: the last offset in it, and how often it was written since without any record."""
-    offset, sequence = _RANK.unpack_from(value)
+    offset, sequence = RANK.unpack_from(value)
     return offset, sequence
 
 
@@ -50,7 +51,7 @@ def held(value: bytes) -> Held:
     Raises: StateError where it cannot be read.
     """
     try:
-        return msgspec.msgpack.decode(value[_RANK.size :], type=Held)
+        return msgspec.msgpack.decode(value[RANK.size :], type=Held)
     except msgspec.DecodeError as error:
         raise StateError(f"an entry of the state cannot be read: {error}; restore an older one") from error
 
@@ -146,7 +147,7 @@ class PartitionStore:
             else:
                 found.blob, found.wake_us = entry.blob or b"", entry.wake_us
             made[key] = found if found.blob or found.owners else None
-        head = _RANK.pack(*at)
+        head = RANK.pack(*at)
         rows = {key: None if one is None else head + msgspec.msgpack.encode(one) for key, one in made.items()}
         return {key: one for key, one in rows.items() if one is not None} | {
             key: one for key, one in rows.items() if one is None and key in self._state

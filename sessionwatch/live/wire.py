@@ -14,6 +14,9 @@ def unplaced(event: PlacedEvent) -> SessionEvent:
     """The session event of `event`: located again, it is the same placed event."""
     received = None if event.received_us is None else instant(event.received_us)
     said = {name: getattr(event, name) for name in _SAME}
+    if event.place is not None and not event.place.build and event.place.source != "log":
+        # It was said of the address by lists, and will be again.
+        said["place"] = None
     return SessionEvent(at=instant(event.at_us), received_at=received, **said)
 
 

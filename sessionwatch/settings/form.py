@@ -25,6 +25,14 @@ class LiveSection(Written):
 
     member: Word | None = Field(None, description="A lasting name of this process in its group.")
     source: tuple[Word, ...] = Field((), description="The sources that the topics have; none: any.")
+    by: tuple[Word, ...] = Field((), description="The kinds of subject to judge by; none: all that rules name.")
+
+
+class NormaliseSection(Written):
+    """What only `sessionwatch normalise` takes."""
+
+    member: Word | None = Field(None, description="A lasting name of this process in its groups.")
+    raw: tuple[Word, ...] = Field((), description="The formats whose raw topics are normalised.")
 
 
 class WatchSection(Written):
@@ -58,6 +66,7 @@ class Settings(Written):
     monitor: Word | None = Field(None, description="Answer /healthz, /readyz and /metrics at this HOST:PORT.")
     log: Literal["text", "json"] = Field("text", description="How lines about the work itself are written.")
     live: LiveSection = LiveSection()
+    normalise: NormaliseSection = NormaliseSection()
     watch: WatchSection = WatchSection()
     kafka: Connection | None = None
 
@@ -85,7 +94,7 @@ class Setting(NamedTuple):
     annotation: Any
 
 
-SECTIONS: Final = ("live", "watch", "kafka")
+SECTIONS: Final = ("live", "normalise", "watch", "kafka")
 SECRETS: Final = frozenset({("kafka", "password"), ("watch", "token")})
 """What no file of settings may hold: it stands in the environment or in a file of its own."""
 VARIABLES: Final[dict[tuple[str, ...], str]] = {
@@ -101,6 +110,7 @@ def catalogue() -> Iterator[Setting]:
     models: dict[str, type[BaseModel]] = {
         "": Settings,
         "live": LiveSection,
+        "normalise": NormaliseSection,
         "watch": WatchSection,
         "kafka": Connection,
     }

@@ -35,12 +35,17 @@ class Batch:
 
 
 class Output(NamedTuple):
-    """A record to be written before the state is; the partition follows from the key unless it is given."""
+    """A record to be written before the state is; the partition follows from the key unless it is given.
+
+    Where it is given, records of one partition are written in their order, none before those ahead of it are
+    acknowledged: whoever finds one there knows that all before it are there too.
+    """
 
     topic: str
     key: bytes | None
     value: bytes
     partition: int | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,17 @@ class Outcome:
 
 Judge = Callable[[Batch], Outcome]
 """Told the same batch over the same state, it must give the same outcome. It may change nothing that it is handed."""
+
+
+class Look(NamedTuple):
+    """A partition between two batches: its batch is empty. `caught_up`: all is judged that was there a moment ago."""
+
+    batch: Batch
+    caught_up: bool
+
+
+Ticker = Callable[[Mapping[int, Look]], Mapping[int, Outcome]]
+"""Asked now and then about all partitions of a process, by their numbers: what time, and no record, makes of them."""
 
 Rank = tuple[int, int]
 """How far an entry has come: the offset of the last record in it, then how often it was written for that."""

@@ -44,6 +44,8 @@ LOOK_EVERY_S: Final = 1.0
 """Seconds between two looks at whether the group works."""
 RESUME_MAX_S: Final = 60.0
 """Seconds beyond a request time-out in which records must flow after partitions were given; then the process ends."""
+GATE_LOOK_S: Final = 0.1
+"""Seconds between two looks at whether records may be taken."""
 
 TOUCHED: Final[Mapping[type, Mapping[str, str]]] = {
     Consumer: {
@@ -273,6 +275,9 @@ class LaneConsumer(driver.Consumer):
                     await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # as stock does
                 elif not self.lane.ready:
                     await self.lane.open()
+                elif not self.lane.gate():
+                    await self.lane.tick()
+                    await asyncio.sleep(GATE_LOOK_S)
                 elif not await self._round():
                     return
         except self.consumer_stopped_errors:
@@ -288,9 +293,11 @@ class LaneConsumer(driver.Consumer):
         if fetched is None or self.should_stop:
             return False
         # What was fetched across a change of owner is dropped: positions are set anew before the lane opens.
-        if fetched and self.flow_active and self.lane.ready:
+        if self.flow_active and self.lane.ready:
             try:
-                await self.lane.take({tp.partition: records for tp, records in fetched.items()})
+                if fetched:
+                    await self.lane.take({tp.partition: records for tp, records in fetched.items()})
+                await self.lane.tick()
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001  # whatever the judge raises: nothing advanced, and the process must end

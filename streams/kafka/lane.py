@@ -27,10 +27,11 @@ from aiokafka.errors import KafkaConnectionError as ClientConnectionError
 from aiokafka.errors import KafkaError as ClientError
 from aiokafka.errors import KafkaTimeoutError as ClientTimeoutError
 
-from streams.kafka.batches import Batch, Judge, Outcome, Output, Record
+from streams.kafka.batches import Batch, Judge, Look, Outcome, Output, Record, Ticker
 from streams.kafka.changelog import Changelog, PartitionState
 from streams.kafka.fence import Fence, FencedError, ForeignRecordsError, Membership
 from streams.kafka.outputs import Outputs
+from streams.kafka.reach import Reach
 from streams.kafka.settings import LaneSettings
 
 BACK_OFF_S = 0.2
@@ -76,6 +77,8 @@ class Lane:
         self.on_measure: Callable[[], Sequence[Output]] = tuple
         self.lagging: Mapping[int, int] | None = None
         """By partition how many records waited when `measure` last asked; None where the broker did not tell."""
+        self.ticker: Ticker | None = None
+        self.gate: Callable[[], bool] = lambda: True
         self._judge = judge
         self._changelog = changelog
         self._outputs = outputs
@@ -84,6 +87,8 @@ class Lane:
         self._expected: dict[int, int] = {}
         self._holes: dict[int, tuple[int, int]] = {}
         self._open_epoch = -1
+        self._reach = Reach()
+        self._tick_s = 0.0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -143,6 +148,7 @@ class Lane:
         self._advanced.clear()
         self._expected.clear()
         self._holes.clear()
+        self._reach.forget()
 
     async def drained(self) -> None:
         """Wait for the batches in flight, for as long as the settings allow; what is not done then is fenced."""
@@ -223,13 +229,17 @@ class Lane:
                 raise error
         for error in failed:
             self.counts.fenced += 1
-            if isinstance(error, ForeignRecordsError):
-                self.counts.foreign += 1
-                self.fence.doubt()
-                logger.warning("%s", error)
+            self._fenced(error, epoch)
         if failed and epoch == self.fence.epoch:
-            self._open_epoch = -1
             await asyncio.sleep(0.1)
+
+    def _fenced(self, error: BaseException, epoch: int) -> None:
+        if isinstance(error, ForeignRecordsError):
+            self.counts.foreign += 1
+            self.fence.doubt()
+            logger.warning("%s", error)
+        if epoch == self.fence.epoch:
+            self._open_epoch = -1
 
     async def _work_off(self, number: int, records: Sequence[Record], epoch: int) -> None:
         new = await self._contiguous(number, records)
@@ -303,6 +313,49 @@ class Lane:
         next_offset = state.expect(self._changelog.topic, number, appended)
         self.fence.check(epoch)
         state.adopt(entries, next_offset)
+
+    # Time.
+
+    async def tick(self) -> None:
+        """Ask the ticker what time makes of our partitions, now and then, and write that as of a batch.
+
+        Raises:
+            Exception: the ticker failed. Nothing of it was written.
+        """
+        now_s = time.monotonic()
+        if self.ticker is None or not self.ready or now_s < self._tick_s:
+            return
+        self._tick_s, epoch = now_s + self.settings.tick_every_s, self.fence.epoch
+        self._idle.clear()
+        try:
+            ends = await self._membership.end_offsets(self.settings.topic, frozenset(self._expected))
+            caught_up = self._reach.caught_up(ends, self._expected)
+            looks = {
+                number: Look(Batch(self.settings.topic, number, (), state.data, state.fresh), number in caught_up)
+                for number, state in self._states.items()
+                if number in self._expected
+            }
+            await self._apply(self.ticker(looks), looks, epoch)
+        except FencedError as error:
+            self.counts.fenced += 1
+            self._fenced(error, epoch)
+        except PASSING as error:
+            logger.warning("what time makes of our partitions is not written yet: %r", error)
+        finally:
+            self._idle.set()
+
+    async def _apply(self, outcomes: Mapping[int, Outcome], looks: Mapping[int, Look], epoch: int) -> None:
+        for number in looks:
+            self._states[number].fresh = True
+        self.fence.check(epoch)
+        outputs = [one for outcome in outcomes.values() for one in outcome.outputs]
+        if outputs:
+            await self._outputs.write(outputs)
+        for number in looks:
+            if number in outcomes:
+                await self._write(number, self._states[number], outcomes[number].state, epoch)
+            self._states[number].fresh = False
+        self.counts.outputs += len(outputs)
 
     # Watching.
 

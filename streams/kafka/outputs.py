@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import aiokafka
@@ -13,6 +13,8 @@ from sessionwatch.errors import KafkaError
 from streams.kafka.batches import Output
 from streams.kafka.settings import WRITE_BYTES_MAX
 
+_Row = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]]
+"""Key, value and headers of a record."""
 STOP_MAX_S: Final = 10.0
 """Seconds that a client may take to stop; afterwards it is left behind."""
 
@@ -50,11 +52,30 @@ class Outputs:
     async def write(self, outputs: Iterable[Output]) -> None:
         """Write, each to its topic; returns when the broker has acknowledged all."""
         producer = await self._started()
+        placed: dict[tuple[str, int], list[Output]] = {}
+        free: list[Output] = []
+        for one in outputs:
+            if one.partition is None:
+                free.append(one)
+            else:
+                placed.setdefault((one.topic, one.partition), []).append(one)
+
+        async def chain(topic: str, partition: int, ours: list[Output], acknowledged: list[Awaitable[Any]]) -> None:
+            for part in _parts(producer.create_batch, topic, [(one.key, one.value, one.headers) for one in ours]):
+                written = await producer.send_batch(part, topic, partition=partition)
+                acknowledged.append(written)
+                await asyncio.wait((written,))
+                written.result()
 
         async def send(acknowledged: list[Awaitable[Any]]) -> None:
-            for one in outputs:
-                written = await producer.send(one.topic, value=one.value, key=one.key, partition=one.partition)
+            for one in free:
+                headers = list(one.headers) or None
+                written = await producer.send(one.topic, value=one.value, key=one.key, headers=headers)
                 acknowledged.append(written)  # what was sent before a failure must be in the list
+            chains = [chain(topic, number, ours, acknowledged) for (topic, number), ours in placed.items()]
+            for ended in await asyncio.gather(*chains, return_exceptions=True):
+                if isinstance(ended, BaseException):
+                    raise ended
 
         await self._acknowledged(producer, send)
 
@@ -68,7 +89,7 @@ class Outputs:
         counts: list[int] = []
 
         async def send(acknowledged: list[Awaitable[Any]]) -> None:
-            for part in _parts(producer.create_batch, topic, entries):
+            for part in _parts(producer.create_batch, topic, [(key, value, ()) for key, value in entries.items()]):
                 counts.append(part.record_count())
                 acknowledged.append(await producer.send_batch(part, topic, partition=partition))
 
@@ -119,15 +140,15 @@ class Outputs:
             raise
 
 
-def _parts(create: Callable[[], Any], topic: str, entries: Mapping[bytes, bytes | None]) -> Iterable[Any]:
+def _parts(create: Callable[[], Any], topic: str, records: Iterable[_Row]) -> Iterable[Any]:
     part = create()
-    for key, value in entries.items():
-        if part.append(timestamp=None, key=key, value=value) is not None:
+    for key, value, headers in records:
+        if part.append(timestamp=None, key=key, value=value, headers=list(headers)) is not None:
             continue
         if part.record_count():
             yield part
         part = create()
-        if part.append(timestamp=None, key=key, value=value) is None:
+        if part.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
             raise KafkaError(
                 f"{topic}: an entry of {len(value or b''):,} bytes is larger than a record batch of "
                 f"{WRITE_BYTES_MAX:,} bytes; state must stay below that"

@@ -32,6 +32,7 @@ class LaneSettings:
     fetch_bytes_max: int = FETCH_BYTES_MAX
     commit_every_s: float = 1.0
     watch_every_s: float = 30.0
+    tick_every_s: float = 1.0
     measure_every_s: float = 5.0
     drain_max_s: float = 4.0
     exit_max_s: float = 60.0

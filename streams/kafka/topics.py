@@ -18,9 +18,11 @@ PARTITIONS_MAX: Final = 1_000
 """Partitions of one topic."""
 PARTITIONS: Final = 12
 """Partitions of a topic unless told: the most processes that can share its work."""
-EVENTS: Final = "events.by-user"
-STATE: Final = "state.by-user"
 NOTICES: Final = "notices"
+ACTIONS: Final = "actions"
+LATE: Final = "late"
+CONTROL: Final = "control"
+OUTCOMES: Final = "outcomes"
 DEAD_LETTER: Final = "dead-letter"
 
 _MS: Final = 1_000
@@ -54,20 +56,58 @@ class Found:
     settings: Mapping[str, str]
 
 
-def layouts(prefix: str, partitions: int | None) -> list[Layout]:
-    """Every topic; with `partitions` None as many as they have, as long as events and state have the same number."""
+def events_topic(prefix: str, by: str) -> str:
+    """Native events, keyed by a subject of this kind."""
+    return f"{prefix}.events.by-{by}"
+
+
+def state_topic(prefix: str, by: str) -> str:
+    """What the lane over them keeps."""
+    return f"{prefix}.state.by-{by}"
+
+
+def raw_topic(prefix: str, name: str) -> str:
+    """Records of one format as their source wrote them; native events of our own doing are `outcomes`."""
+    return f"{prefix}.{OUTCOMES}" if name == OUTCOMES else f"{prefix}.raw.{name}"
+
+
+def raw_state_topic(prefix: str, name: str) -> str:
+    """How far the normalising of a raw topic has come."""
+    return f"{prefix}.state.raw.{name}"
+
+
+def layouts(
+    prefix: str, partitions: int | None, kinds: Sequence[str] = ("user",), raw: Sequence[str] = ()
+) -> list[Layout]:
+    """Every topic for rules by these kinds of subject, and for raw records of these formats.
+
+    With `partitions` None as many as they have, as long as each topic and the state over it have the same number.
+    """
+    found = []
+    for name in raw:
+        found.append(Layout(raw_topic(prefix, name), partitions, "delete", proposed={"retention.ms": 7 * _DAY_MS}))
+        found.append(_state(raw_state_topic(prefix, name), partitions))
+    for by in kinds:
+        found.append(Layout(events_topic(prefix, by), partitions, "delete", proposed={"retention.ms": 30 * _DAY_MS}))
+        found.append(_state(state_topic(prefix, by), partitions))
     return [
-        Layout(f"{prefix}.{EVENTS}", partitions, "delete", proposed={"retention.ms": 30 * _DAY_MS}),
-        Layout(
-            f"{prefix}.{STATE}",
-            partitions,
-            "compact",
-            at_least={"min.compaction.lag.ms": _SAFE_MS, "max.message.bytes": _STATE_BYTES},
-            proposed={"segment.ms": _SAFE_MS, "min.cleanable.dirty.ratio": 0.1, "delete.retention.ms": _DAY_MS},
-        ),
+        *found,
         Layout(f"{prefix}.{NOTICES}", partitions, "delete", proposed={"retention.ms": 90 * _DAY_MS}),
+        Layout(f"{prefix}.{ACTIONS}", partitions, "delete", proposed={"retention.ms": 14 * _DAY_MS}),
+        Layout(f"{prefix}.{LATE}", 1, "delete", proposed={"retention.ms": 30 * _DAY_MS}),
+        Layout(f"{prefix}.{CONTROL}", 1, "delete", proposed={"retention.ms": 7 * _DAY_MS}),
         Layout(f"{prefix}.{DEAD_LETTER}", 1, "delete", proposed={"retention.ms": 14 * _DAY_MS}),
     ]
+
+
+def _state(name: str, partitions: int | None) -> Layout:
+    return Layout(
+        name,
+        partitions,
+        "compact",
+        at_least={"min.compaction.lag.ms": _SAFE_MS, "max.message.bytes": _STATE_BYTES},
+        proposed={"segment.ms": _SAFE_MS, "min.cleanable.dirty.ratio": 0.1, "delete.retention.ms": _DAY_MS},
+    )
 
 
 def faults(wanted: Sequence[Layout], found: Mapping[str, Found]) -> list[str]:
@@ -108,12 +148,15 @@ _WHY: Final = {
 
 
 def _unequal(wanted: Sequence[Layout], found: Mapping[str, Found]) -> Iterator[str]:
-    events, state = (next(one.name for one in wanted if one.name.endswith(f".{end}")) for end in (EVENTS, STATE))
-    if events in found and state in found and found[events].partitions != found[state].partitions:
-        yield (
-            f"{state}: has {found[state].partitions} partitions, {events} has {found[events].partitions}; "
-            f"both must have the same number"
-        )
+    names = [layout.name for layout in wanted if layout.name in found]
+    for state in (name for name in names if ".state." in name):
+        over = {state.replace(".state.", ".events."), state.replace(".state.", "."), state.replace(".state.raw.", ".")}
+        for name in names:
+            if name in over - {state} and found[name].partitions != found[state].partitions:
+                yield (
+                    f"{state}: has {found[state].partitions} partitions, {name} has {found[name].partitions}; "
+                    f"both must have the same number"
+                )
 
 
 @contextmanager

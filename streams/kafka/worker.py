@@ -7,6 +7,7 @@ import tempfile
 from typing import Any
 
 import faust
+from mode import Service
 
 from streams.kafka.batches import Judge, Ranker
 from streams.kafka.changelog import Changelog
@@ -61,11 +62,27 @@ def app_of(lane: Lane, connection: Connection) -> faust.App:
     return app
 
 
-def work(app: faust.App, loglevel: str = "WARNING", *, own_log: bool = False) -> None:
-    """Work until SIGTERM or SIGINT, which drain; raises what the app crashed on.
+class _Beside(Service):
+    """Starts an app without anybody waiting for it: one after the other, each would wait for its group to settle."""
+
+    def __init__(self, app: faust.App) -> None:
+        super().__init__()
+        self._app = app
+
+    @Service.task
+    async def _start(self) -> None:
+        # It becomes a child, so that it stops with all, and ends all where it crashes.
+        await self.add_runtime_dependency(self._app)
+
+
+def work(*apps: faust.App, loglevel: str = "WARNING", own_log: bool = False) -> None:
+    """Work in all of `apps` until SIGTERM or SIGINT, which drain; raises what an app crashed on.
 
     `own_log`: the caller has set up who writes what is logged.
     """
     logging.getLogger("faust").setLevel(loglevel)
-    worker: Any = faust.Worker(app, loglevel=loglevel, redirect_stdouts=False, quiet=True, override_logging=not own_log)
+    beside = [_Beside(app) for app in apps[1:]]
+    worker: Any = faust.Worker(
+        apps[0], *beside, loglevel=loglevel, redirect_stdouts=False, quiet=True, override_logging=not own_log
+    )
     worker.execute_from_commandline()

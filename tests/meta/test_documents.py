@@ -32,6 +32,7 @@ COMMANDS = (
     "policy",
     "broker",
     "topics",
+    "normalise",
     "live",
     "control",
     "explain",

@@ -88,7 +88,7 @@ class Stage:
         self, trap: str = "", member: str = "", more: Sequence[str] = (), named: Mapping[str, str] | None = None
     ) -> ForkServerProcess:
         """Start `sessionwatch live`."""
-        words = ["live", "--prefix", self.prefix, "--source", "okta", "--member", member, *more]
+        words = ["live", "--prefix", self.prefix, "--source", "okta", "--by", "user", "--member", member, *more]
         settings = {"SESSIONWATCH_KAFKA": self.servers, "TRAP": trap, **(named or {})}
         process = _PROCESSES.Process(target=worker.run, args=(words, settings, str(self._log)), daemon=True)
         process.start()
@@ -140,7 +140,7 @@ class Stage:
         """End the input, have all judged by whoever runs, or by one that is started, and compare."""
         if not any(process.is_alive() for process in self.processes):
             self.start()
-        end_input(self.servers, self.prefix)
+        end_input(self.servers, self.prefix, "--by", "user")
         try:
             wait_until_judged(self.watcher, self.servers, self.prefix)
             assert_as_replayed(self.servers, self.prefix, fewest=fewest)

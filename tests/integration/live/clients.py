@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
 
-WAIT_MAX_S = 90.0
+WAIT_MAX_S = 180.0
 """Generous: the machine may be busy with other things."""
 
 

@@ -104,6 +104,8 @@ def standing(servers: str, prefix: str) -> dict[str, bytes]:
     """The alerts of a consumer that keeps the highest revision of each id, less those withdrawn or late."""
     kept: dict[str, Noticed] = {}
     for record in read_all(servers, f"{prefix}.notices"):
+        if (record.key or b"").startswith(b"feed "):
+            continue
         notice = msgspec.json.decode(record.value or b"", type=Noticed)
         alert = msgspec.json.decode(notice.alert, type=Head)
         before = kept.get(alert.id)

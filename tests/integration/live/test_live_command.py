@@ -1,97 +1,90 @@
-"""`sessionwatch live`: what it has told at the end is what a replay of the same events in files finds."""
+"""`sessionwatch normalise` and `live`: what they have told at the end is what a replay of the same events finds."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import os
-import signal
-import subprocess
-import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from streams.kafka.connection import connection
-from streams.kafka.topics import admin, create, layouts
-from tests.integration.live.clients import WAIT_MAX_S, Watcher, feed, read_all
+from sessionwatch.engine.plan import EnginePlan
+from sessionwatch.live.routing import kinds_of
+from sessionwatch.ruleset.loading import bundled_rules
+from streams.kafka.topics import events_topic, raw_topic
+from tests.integration.live.clients import feed, read_all
 from tests.integration.live.equality import assert_as_replayed, end_input, wait_until_judged
+from tests.integration.live.site import Site
 
 GOLDEN = Path(__file__).parents[2] / "replay" / "hospital-day.alerts.jsonl"
 PARTITIONS = 2
 
 
-class Live:
-    """The topics of a test, and the processes that judge them."""
+@pytest.fixture(scope="module")
+def kinds() -> tuple[str, ...]:
+    """The kinds of subject that the bundled rules judge."""
+    return kinds_of(EnginePlan((bundled_rules(),)).ruleset())
 
-    def __init__(self, servers: str, prefix: str, folder: Path) -> None:
-        """Make the topics."""
-        self.servers, self.prefix, self.log = servers, prefix, folder / "live.log"
-        self.events, self.group = f"{prefix}.events.by-user", f"{prefix}.detect.by-user"
-        self.watcher = Watcher(servers)
-        self._processes: list[subprocess.Popen[bytes]] = []
-        with admin(connection({"SESSIONWATCH_KAFKA": servers})) as client:
-            create(client, layouts(prefix, PARTITIONS), 1)
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start the command."""
-        words = ["--prefix", self.prefix, "--member", "one", "--source", "okta"]
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "sessionwatch.cli.main", "live", *words],
-                env={**os.environ, "SESSIONWATCH_KAFKA": self.servers},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        self._processes.append(process)
-        return process
-
-    def committed(self) -> int:
-        """How many records are done with."""
-        return sum(self.watcher.committed(self.group, self.events).values())
-
-    def close(self) -> None:
-        """Leave nothing running."""
-        for process in self._processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-        self.watcher.close()
+@pytest.fixture(scope="module")
+def lines(example_day: Path) -> list[bytes]:
+    """The example day and the days before it, as they arrive, with copies and a broken line."""
+    files = [example_day / "warm-up.jsonl.gz", example_day / "day.jsonl.gz"]
+    found = [line for file in files for line in gzip.decompress(file.read_bytes()).splitlines() if line.strip()]
+    return sorted(found, key=_arrived)
 
 
 @pytest.fixture
-def live(kafka: str, unique: str, tmp_path: Path) -> Iterator[Live]:
+def site(kafka: str, unique: str, tmp_path: Path, kinds: tuple[str, ...]) -> Iterator[Site]:
     """Topics of one test."""
-    made = Live(kafka, unique, tmp_path)
+    made = Site(kafka, unique, tmp_path, partitions=PARTITIONS, kinds=kinds, raw=["native"])
     yield made
     made.close()
 
 
-def test_killed_and_begun_again_it_tells_what_a_replay_finds(live: Live, example_day: Path) -> None:
-    """Killed in the middle of the example day: every alert by user of the golden file, byte for byte, and no other."""
-    files = [example_day / "warm-up.jsonl.gz", example_day / "day.jsonl.gz"]
-    lines = [line for file in files for line in gzip.decompress(file.read_bytes()).splitlines() if line.strip()]
-    records = [(_partition(line), b"", line) for line in sorted(lines, key=_arrived)]
+def test_killed_and_begun_again_it_tells_what_a_replay_finds(site: Site, lines: list[bytes]) -> None:
+    """Keyed events, killed in the middle: every alert by user of the golden file, byte for byte, and no other."""
+    topic = events_topic(site.prefix, "user")
+    records = [(_partition(line), b"", line) for line in lines]
     half = len(records) // 2
-    feed(live.servers, live.events, records[:half])
-    first = live.start()
-    live.watcher.until(lambda: first.poll() is not None or live.committed() > 0, "something committed")
-    assert first.poll() is None, live.log.read_text()
-    first.kill()
-    first.wait()
-    feed(live.servers, live.events, records[half:])
-    second = live.start()
-    end_input(live.servers, live.prefix)
-    wait_until_judged(live.watcher, live.servers, live.prefix)
-    second.send_signal(signal.SIGTERM)
-    assert second.wait(WAIT_MAX_S) == 0, live.log.read_text()
-    stood = assert_as_replayed(live.servers, live.prefix)
-    golden = [line for line in GOLDEN.read_bytes().splitlines() if b'"by":"user"' in line]
-    assert sorted(stood.values()) == sorted(golden)
-    assert len(read_all(live.servers, f"{live.prefix}.dead-letter")) >= 1
+    feed(site.servers, topic, records[:half])
+    words = ("--source", "okta", "--by", "user")
+    first = site.start("live", *words)
+    site.until_committed(f"{site.prefix}.detect.by-user", topic)
+    site.kill(first)
+    feed(site.servers, topic, records[half:])
+    second = site.start("live", *words)
+    end_input(site.servers, site.prefix, "--by", "user")
+    wait_until_judged(site.watcher, site.servers, site.prefix)
+    site.stop(second)
+    assert_as_replayed(site.servers, site.prefix)
+    assert len(read_all(site.servers, f"{site.prefix}.dead-letter")) >= 1
+
+
+def test_raw_records_come_to_what_a_replay_of_the_files_finds(
+    site: Site, lines: list[bytes], kinds: tuple[str, ...]
+) -> None:
+    """Both killed in the middle, rules by all kinds of subject: the alerts of the golden file."""
+    topic = raw_topic(site.prefix, "native")
+    records = [(n % PARTITIONS, b"", line) for n, line in enumerate(lines)]
+    half = len(records) // 2
+    feed(site.servers, topic, records[:half])
+    first = [site.start("normalise", "--raw", "native"), site.start("live", "--source", "okta")]
+    site.until_committed(f"{site.prefix}.normalise.native", topic)
+    site.until_committed(f"{site.prefix}.detect.by-user", events_topic(site.prefix, "user"))
+    for one in first:
+        site.kill(one)
+    second = [site.start("normalise", "--raw", "native"), site.start("live", "--source", "okta")]
+    feed(site.servers, topic, records[half:])
+    end_input(site.servers, site.prefix, "--raw", "native")
+    site.until_normalised()
+    wait_until_judged(site.watcher, site.servers, site.prefix, kinds)
+    for one in second:
+        site.stop(one)
+    stood = assert_as_replayed(site.servers, site.prefix, kinds=kinds)
+    assert stood.keys() == {json.loads(line)["id"] for line in GOLDEN.read_bytes().splitlines()}
 
 
 def _arrived(line: bytes) -> str:

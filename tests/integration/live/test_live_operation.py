@@ -64,7 +64,7 @@ def test_a_worker_is_ready_counts_and_drains_on_sigterm(kafka: str, unique: str,
     settings = tmp_path / "sessionwatch.yaml"
     settings.write_text(
         f"prefix: {unique}\nmonitor: 127.0.0.1:0\nlog: json\nexpect: {{duo: 1s}}\n"
-        f"kafka: {{servers: '{kafka}'}}\nlive: {{member: one, source: [okta, duo]}}\n"
+        f"kafka: {{servers: '{kafka}'}}\nlive: {{member: one, source: [okta, duo], by: [user]}}\n"
     )
     records = [(n % 2, b"", json.dumps(EVENT | {"id": str(n)}).encode()) for n in range(200)]
     feed(kafka, f"{unique}.events.by-user", [*records, (0, b"", b"no event")])
@@ -83,7 +83,7 @@ def test_a_worker_is_ready_counts_and_drains_on_sigterm(kafka: str, unique: str,
             assert "sessionwatch_records_total 201\n" in said
             assert re.search(r'sessionwatch_dead_letters_total\{reason="\w+"\} 1\n', said)
             until(port, "/metrics", r'^sessionwatch_feed_silent\{source="duo"\} 1$')
-            said = until(port, "/metrics", r'^sessionwatch_lag_events\{partition="0"\} 0$')
+            said = until(port, "/metrics", r'^sessionwatch_lag_events\{partition="by-user/0"\} 0$')
             assert "sessionwatch_ready 1\n" in said
             process.send_signal(signal.SIGTERM)
             asked_at_s = time.monotonic()
