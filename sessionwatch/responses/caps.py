@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,27 +26,32 @@ class Allowance:
 
     caps: Caps
     live: Callable[[], int | None]
-    minute: list[tuple[str, str]] = field(default_factory=list)
+    rules: Counter[str] = field(default_factory=Counter)
+    """What was begun in the last minute, by rule."""
+    actions: int = 0
+    kills: int = 0
     kills_of_hour: int = 0
 
     @classmethod
     def at(cls, caps: Caps, outbox: Outbox, now: float, live: Callable[[], int | None]) -> Allowance:
         """What is left at `now`; within a transaction of the outbox."""
-        hour = outbox.begun_since(now - HOUR_S)
-        kills = sum(verb in DESTRUCTIVE for verb, _ in hour)
-        return cls(caps, live, outbox.begun_since(now - MINUTE_S), kills)
+        made = cls(caps, live)
+        made.kills_of_hour = sum(n for verb, _, n in outbox.begun_since(now - HOUR_S) if verb in DESTRUCTIVE)
+        for verb, rule, count in outbox.begun_since(now - MINUTE_S):
+            made.rules[rule] += count
+            made.actions += count
+            made.kills += count * (verb in DESTRUCTIVE)
+        return made
 
     def refusal(self, action: Action) -> str:
         """Why `action` must be held, as a word; empty where it may go."""
         if action.verb in UNCAPPED:
             return ""
         caps, kill = self.caps, action.verb in DESTRUCTIVE
-        kills = sum(verb in DESTRUCTIVE for verb, _ in self.minute)
-        of_rule = sum(rule == action.rule.id for _, rule in self.minute)
         full = {
-            "actions_per_minute_max": len(self.minute) >= caps.actions_per_minute_max,
-            "rule_actions_per_minute_max": of_rule >= caps.rule_actions_per_minute_max,
-            "kills_per_minute_max": kill and kills >= caps.kills_per_minute_max,
+            "actions_per_minute_max": self.actions >= caps.actions_per_minute_max,
+            "rule_actions_per_minute_max": self.rules[action.rule.id] >= caps.rule_actions_per_minute_max,
+            "kills_per_minute_max": kill and self.kills >= caps.kills_per_minute_max,
         }
         over = next((word for word, holds in full.items() if holds), "")
         return over or (self._share() if kill else "")
@@ -61,5 +67,7 @@ class Allowance:
     def took(self, action: Action) -> None:
         """It is begun."""
         if action.verb not in UNCAPPED:
-            self.minute.append((action.verb, action.rule.id))
-            self.kills_of_hour += action.verb in DESTRUCTIVE
+            self.rules[action.rule.id] += 1
+            self.actions += 1
+            self.kills += action.destructive
+            self.kills_of_hour += action.destructive

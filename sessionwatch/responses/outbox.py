@@ -199,9 +199,10 @@ class Outbox:
         )
         return self.rows(where, now, limit=limit)
 
-    def begun_since(self, at: float) -> list[tuple[str, str]]:
-        """The verb and rule of what was begun since then."""
-        query = "SELECT verb, rule FROM actions WHERE begun > ? AND verb NOT IN ('notify', 'clear_step_up')"
+    def begun_since(self, at: float) -> list[tuple[str, str, int]]:
+        """The verb and rule of what was begun since then, and how often."""
+        wanted = "begun > ? AND verb NOT IN ('notify', 'clear_step_up')"
+        query = f"SELECT verb, rule, count(*) FROM actions WHERE {wanted} GROUP BY verb, rule"  # noqa: S608  # words of our own
         return self.db.execute(query, (at,)).fetchall()
 
     def done_lately(self, action: Action, since: float) -> bool:

@@ -27,6 +27,7 @@ ATTEMPTS_MAX: Final = 12
 """Times that a broker is asked for one action; then it is dead, and `sessionwatch actions retry` asks anew."""
 CLAIMS_MAX: Final = 256
 """Actions that one look claims, holds or lets expire."""
+SPARE: Final = 8
 TAKEN_MAX: Final = 2_000
 """Instructions that one look takes in."""
 POLL_S: Final = 0.05
@@ -173,7 +174,8 @@ class Runner:
         entries: list[Entry] = []
         room = self.breaker.lets(now, self.rate.lets(now, self.concurrency_max - len(self._going)))
         allowance: Allowance | None = None
-        for row in self.outbox.waiting(now, CLAIMS_MAX):
+        # Without room there is nothing to claim, and only some are looked at for what is too late.
+        for row in self.outbox.waiting(now, min(4 * room, CLAIMS_MAX) or SPARE):
             if allowance is None:
                 allowance = Allowance.at(self.policy.written.caps, self.outbox, now, self._live)
             outcome = self._before(row, now, allowance)
