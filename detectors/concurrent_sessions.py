@@ -156,6 +156,7 @@ class ConcurrentSessions(Detector[ConcurrentParams, ConcurrentState]):
     Params = ConcurrentParams
     State = ConcurrentState
     Evidence = ConcurrentEvidence
+    sheds: ClassVar[tuple[str, ...]] = ("live",)
     hears: ClassVar[frozenset[EventKind]] = LIVES | ENDS | VOUCHING
 
     def __init__(self, params: ConcurrentParams, *, near_misses: bool = False) -> None:

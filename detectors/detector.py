@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import msgspec
 import pydantic
@@ -14,6 +14,11 @@ from models.conditions import Condition
 from models.events import EventKind, PlacedEvent
 from models.findings import By, Finding, Verdict
 from models.instants import DAY_US
+
+GROWTH_BYTES_MAX: Final = 256
+"""Bytes by which one event may make what a rule remembers of a subject larger, beside `GROWTH_TEXTS_MAX`."""
+GROWTH_TEXTS_MAX: Final = 2
+"""How many times over a rule may remember the texts of one event."""
 
 
 class DetectorParams(pydantic.BaseModel):
@@ -74,6 +79,12 @@ class Detector(ABC, Generic[P, S]):
     has_timers: ClassVar[bool] = False
     """Whether `due` and `on_time` mean anything; the engine asks no other detector for deadlines."""
 
+    sheds: ClassVar[tuple[str, ...]] = ()
+    """Fields of `State`, lists or dicts with the oldest first, whose oldest entries may go at any time without making
+    anything look new: first of all where a subject's state outgrows its bound. Without any, all that the rule has
+    learned of the subject goes then.
+    """
+
     reads: frozenset[str] = frozenset()
     """Keys of `attributes` that it reads; others may have been dropped before it sees an event.
 
@@ -112,7 +123,8 @@ class Detector(ABC, Generic[P, S]):
         Called after all rules of the subject judged `event`, for each event the rule's `when` selects. `suspect`:
         a rule that may alert fired on this event, so it must become neither baseline nor anchor; keep it aside,
         bounded, until MFA passed from it, a `verdict` event, or `accept_after` makes it known. Must keep `state`
-        bounded: shed here, the oldest or least telling first. Usual mistake: learning a suspect value as known.
+        bounded: shed here, the oldest or least telling first; one event may add `GROWTH_BYTES_MAX` and its texts
+        `GROWTH_TEXTS_MAX` times. Usual mistake: learning a suspect value as known.
         """
 
     def hear(self, event: PlacedEvent, state: S, *, suspect: bool) -> None:

@@ -160,6 +160,7 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
     Params = DeviceParams
     State = DeviceState
     Evidence = DeviceEvidence
+    sheds: ClassVar[tuple[str, ...]] = ("sessions",)
     subjects: ClassVar[frozenset[By]] = frozenset({"user", "session"})
     hears: ClassVar[frozenset[EventKind]] = VOUCHING
 

@@ -153,6 +153,7 @@ class GeoVelocity(Detector[PathParams, PathState]):
     Params = PathParams
     State = PathState
     Evidence = PathEvidence
+    sheds: ClassVar[tuple[str, ...]] = ("stops",)
     subjects: ClassVar[frozenset[By]] = frozenset({"user", "session", "device"})
     hears: ClassVar[frozenset[EventKind]] = VOUCHING
 

@@ -210,6 +210,7 @@ class ImpossibleTravel(Detector[TravelParams, TravelState]):
     Params = TravelParams
     State = TravelState
     Evidence = TravelEvidence
+    sheds: ClassVar[tuple[str, ...]] = ("fixes",)
     hears: ClassVar[frozenset[EventKind]] = VOUCHING
 
     def __init__(self, params: TravelParams, *, near_misses: bool = False) -> None:

@@ -173,6 +173,7 @@ class MassExport(Detector[ExportParams, ExportState]):
     Params = ExportParams
     State = ExportState
     Evidence = ExportEvidence
+    sheds: ClassVar[tuple[str, ...]] = ("refs",)
     subjects: ClassVar[frozenset[By]] = frozenset({"user", "session", "ip", "device"})
     hears: ClassVar[frozenset[EventKind]] = VOUCHING | {"login"}
 

@@ -103,10 +103,7 @@ class SequenceParams(DetectorParams):
         "the second step", min_length=1, max_length=60, description="What the alert calls the second step: a sign-in."
     )
     third_noun: str = Field(
-        "the third step",
-        min_length=1,
-        max_length=60,
-        description="What the alert calls the third step.",
+        "the third step", min_length=1, max_length=60, description="What the alert calls the third step."
     )
 
 
@@ -149,6 +146,7 @@ class Sequence(Detector[SequenceParams, SequenceState]):
     Params = SequenceParams
     State = SequenceState
     Evidence = SequenceEvidence
+    sheds: ClassVar[tuple[str, ...]] = ("chains",)
     subjects: ClassVar[frozenset[By]] = frozenset({"user", "account", "session", "ip", "device"})
     hears: ClassVar[frozenset[EventKind]] = VOUCHING
 

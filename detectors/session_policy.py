@@ -82,6 +82,7 @@ class SessionPolicy(Detector[PolicyParams, PolicyState]):
     Params = PolicyParams
     State = PolicyState
     Evidence = PolicyEvidence
+    sheds: ClassVar[tuple[str, ...]] = ("lives",)
     subjects: ClassVar[frozenset[By]] = frozenset({"user", "session"})
     hears: ClassVar[frozenset[EventKind]] = ENDS
 

@@ -16,9 +16,9 @@ import annotated_types
 import msgspec
 from pydantic.fields import FieldInfo
 
-from detectors.detector import BucketDetector, Detector, DetectorEvidence
+from detectors.detector import GROWTH_BYTES_MAX, GROWTH_TEXTS_MAX, BucketDetector, Detector, DetectorEvidence
 from detectors.worlds import burst, feed, flood, in_order, office, restless
-from models.events import KINDS, EventKind, PlacedEvent
+from models.events import KINDS, EventKind, PlacedEvent, text_bytes
 from models.findings import Candidate, Finding, NearMiss, NotEvaluable, Verdict
 from models.instants import DAY_US
 from sessionwatch.errors import DetectorError
@@ -92,6 +92,7 @@ def check_detector(
         _check_restoring(trial, name, events)
         _check_empty_history(trial, name, events)
         _check_timers(trial, name, events)
+        _check_growth(trial, name, events)
     _check_apart(trial)
     _check_bounds(trial)
     if issubclass(detector, BucketDetector):
@@ -278,6 +279,24 @@ def _check_bounds(trial: Trial) -> None:
             if number % 100 == 0 and (size := len(_encode(state))) > STATE_BYTES_MAX:
                 flagged = ", all of them flagged" if suspect else ""
                 raise trial.broken(promise, f"after {number} events of new values{flagged} it has {size:,}")
+
+
+def _check_growth(trial: Trial, name: str, events: Sequence[PlacedEvent]) -> None:
+    promise = f"one event adds {GROWTH_BYTES_MAX} bytes to a state at most, and its texts {GROWTH_TEXTS_MAX} times"
+    for suspects in (0, 1, 3):
+        one, state = trial.made(), trial.cls.State()
+        before = len(_encode(state))
+        for number, event in enumerate(events):
+            suspect = bool(suspects) and number % suspects == 0
+            if event.kind in trial.kinds:
+                one.learn(event, state, suspect=suspect)
+            elif event.kind in trial.cls.hears:
+                one.hear(event, state, suspect=suspect)
+            state.touched_us = event.at_us
+            size = len(_encode(state))
+            if size - before > GROWTH_BYTES_MAX + GROWTH_TEXTS_MAX * text_bytes(event):
+                raise trial.broken(promise, f"{event.id} of {name} adds {size - before:,}")
+            before = size
 
 
 def _check_buckets(trial: Trial) -> None:

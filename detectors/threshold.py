@@ -119,6 +119,7 @@ class Threshold(Detector[ThresholdParams, ThresholdState], BucketDetector):
     Params = ThresholdParams
     State = ThresholdState
     Evidence = ThresholdEvidence
+    sheds: ClassVar[tuple[str, ...]] = ("groups",)
     subjects: ClassVar[frozenset[By]] = frozenset({"user", "account", "session", "ip", "device", "tenant"})
 
     def __init__(self, params: ThresholdParams, *, near_misses: bool = False) -> None:

@@ -21,6 +21,7 @@ NO_LIMITS = (
     "detectors.fixes.KM_PER_DEGREE_MAX",  # how long a degree is
     "geo.completion.LATITUDE_MAX",  # how far north there is anything
     "geo.completion.LONGITUDE_MAX",  # how far east
+    "sessionwatch.engine.program.EMPTY_BYTES_MAX",  # how much nothing takes
     "detectors.testing.",  # what the contract test of detectors allows; nobody meets it in a run
 )
 """Constants, and whole modules, that are named like limits and bound nothing that a user could meet."""

@@ -231,6 +231,22 @@ def fullness(event: PlacedEvent) -> tuple[int, bytes]:
     return (said + len(event.attributes), msgspec.msgpack.encode(event))
 
 
+def text_bytes(event: PlacedEvent) -> int:
+    """How many bytes the texts of `event` have together, at most: what a rule may remember of it grows with them."""
+    texts = [
+        event.id, event.source, event.user, event.user_label, event.session, event.action, event.target, event.ip,
+        event.network, event.user_agent, event.device, event.app, event.role, event.auth_method, event.resource,
+        event.workstation, event.reason,
+    ]  # fmt: skip
+    place = event.place
+    if place is not None:
+        texts += (place.country, place.region, place.city, place.organisation)
+    if event.attributes:
+        texts += event.attributes.values()
+    text = "".join(texts)
+    return len(text) if text.isascii() else 4 * len(text)
+
+
 class EventRef(msgspec.Struct, frozen=True, array_like=True):
     """What an alert, or a detector's state, keeps of an event: enough to find and understand it, and no content."""
 

@@ -20,7 +20,8 @@ NEAR_MISSES_MAX = 10
 class RuleCounts:
     """One rule's counters. `evaluated` includes `not_evaluable`; `fired` are findings that may alert.
 
-    `capped`: events settled early by the cap. `crowded`: folds ended early because their subject had too many open.
+    `capped`: events settled early by the cap. `crowded`: folds ended early because their subject had too many open, or
+    they took too much. `shed`: times that something learned was given up because its subject's state was too large.
     """
 
     evaluated: int = 0
@@ -28,6 +29,7 @@ class RuleCounts:
     shadowed: int = 0
     capped: int = 0
     crowded: int = 0
+    shed: int = 0
     late: int = 0
     not_evaluable: Counter[str] = field(default_factory=Counter)
     exempted: Counter[str] = field(default_factory=Counter)
@@ -58,6 +60,7 @@ class RuleCounts:
         self.shadowed += other.shadowed
         self.capped += other.capped
         self.crowded += other.crowded
+        self.shed += other.shed
         self.late += other.late
         self.not_evaluable.update(other.not_evaluable)
         self.exempted.update(other.exempted)

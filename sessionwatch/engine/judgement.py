@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from models.events import OrderKey, PlacedEvent
+from detectors.detector import GROWTH_BYTES_MAX, GROWTH_TEXTS_MAX
+from models.events import OrderKey, PlacedEvent, text_bytes
 from models.findings import Finding, NearMiss, NotEvaluable
 from sessionwatch.engine.counts import EngineCounts, RuleCounts
 from sessionwatch.engine.folds import (
@@ -21,7 +22,8 @@ from sessionwatch.engine.folds import (
     who,
     write,
 )
-from sessionwatch.engine.program import Entry, Program, SubjectState
+from sessionwatch.engine.program import STATE_BYTES_MAX, Entry, Program, SubjectState
+from sessionwatch.engine.shedding import halve, largest_folds, largest_part
 from sessionwatch.errors import DetectorError
 
 Publication = tuple[str, str, OrderKey, bytes]
@@ -47,7 +49,7 @@ class Judgement:
         self.program = program
         self.counts = [counts.rules.setdefault(rule.id, RuleCounts()) for rule in program.rules]
 
-    def step(  # noqa: C901  # one event's whole path: a call for each part would cost more than the part
+    def step(  # noqa: C901, PLR0912  # one event's whole path: a call for each part would cost more than the part
         self, subject: Subject, state: SubjectState, event: PlacedEvent, out: Published, *, count: bool
     ) -> None:
         """Let `event` happen to `subject`: `state` moves on, alerts that reach a notice point go to `out`.
@@ -91,6 +93,9 @@ class Judgement:
                 self._raise(subject, state, entry, finding, moment, out, count=count)
         if timed or found is not None:
             state.due_us = self.program.next_due(state)
+        state.room -= (GROWTH_BYTES_MAX + GROWTH_TEXTS_MAX * text_bytes(event)) * len(learners)
+        if state.room < 0:
+            self._keep_within(subject, state, event.order, out, count=count)
 
     def fire_due(self, subject: Subject, state: SubjectState, until_us: int, out: Published, *, count: bool) -> None:
         """Fire every deadline up to and including `until_us`, each at its time: folds end, then detectors speak."""
@@ -108,6 +113,8 @@ class Judgement:
             state.due_us = self.program.next_due(state)
             if state.due_us <= due:
                 raise DetectorError(f"a timer of {subject[1]!r} does not move past its deadline; check on_time and due")
+            if state.room < 0:
+                self._keep_within(subject, state, order, out, count=count)
         state.now_us = max(state.now_us, until_us)
 
     def tell_open(self, subject: Subject, state: SubjectState, out: Published) -> None:
@@ -213,6 +220,8 @@ class Judgement:
             fold_in(fold, rule, finding, moment.event, moment.at_us)
         if is_notice_point(fold.count):
             out[fold.alert_id] = (fold.alert_id, slot, moment.order, write(fold, rule, self.program.by, subject))
+        # What a finding says has no bound that is known beforehand.
+        state.room = -1
 
     def _make_room(
         self, subject: Subject, state: SubjectState, entry: Entry, order: OrderKey, out: Published, *, count: bool
@@ -222,6 +231,25 @@ class Judgement:
         if len(mine) >= FOLDS_MAX:
             self._end_fold(subject, state, min(mine)[1], order, out)
             self.counts[entry.index].crowded += count
+
+    def _keep_within(
+        self, subject: Subject, state: SubjectState, order: OrderKey, out: Published, *, count: bool
+    ) -> None:
+        """Give up what is oldest of what takes most, until `state` is within its bound."""
+        program = self.program
+        while (size := len(program.encode(state))) > STATE_BYTES_MAX:
+            folds_size, slot = largest_folds(state)
+            part_size, index = largest_part(state)
+            if folds_size > part_size:
+                rule = state.folds[slot].rule_id
+                self._end_fold(subject, state, slot, order, out)
+                for of_rule, counts in zip(program.rules, self.counts, strict=True):
+                    counts.crowded += count and of_rule.id == rule
+            else:
+                halve(program, state, index)
+                self.counts[index].shed += count
+            state.due_us = program.next_due(state)
+        state.room = STATE_BYTES_MAX - size
 
     def _end_fold(self, subject: Subject, state: SubjectState, slot: str, order: OrderKey, out: Published) -> None:
         fold = state.folds.pop(slot)

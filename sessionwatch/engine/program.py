@@ -22,6 +22,14 @@ from sessionwatch.ruleset.compiled import CompiledRule, Predicate, Ruleset
 STATE_SCHEMA: Final = 1
 """The schema of encoded state. Newer bytes are refused rather than guessed at."""
 
+STATE_BYTES_MAX: Final = 128 * 1024
+"""Bytes of one subject's state as encoded, all rules and open folds together. Beyond it the oldest of what takes most
+goes, as soon as an event has been learned from; what has nothing older than the rest starts learning anew. It is
+counted by rule."""
+
+EMPTY_BYTES_MAX: Final = 64
+"""Bytes of a state in which nothing was learned."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -39,9 +47,12 @@ class Entry:
 
 
 class SubjectState:
-    """All that is known of one subject up to `now_us`: a part for each rule, open folds, the next deadline."""
+    """All that is known of one subject up to `now_us`: a part for each rule, open folds, the next deadline.
 
-    __slots__ = ("due_us", "folds", "now_us", "parts")
+    `room` is by how many bytes it may surely grow before it must be looked at whether it is too large.
+    """
+
+    __slots__ = ("due_us", "folds", "now_us", "parts", "room")
 
     def __init__(self, parts: list[Any], folds: dict[str, Fold], now_us: int, due_us: int) -> None:
         """Hold the parts, one for each rule of the program, None where a rule has met nothing yet."""
@@ -49,6 +60,7 @@ class SubjectState:
         self.folds = folds
         self.now_us = now_us
         self.due_us = due_us
+        self.room = STATE_BYTES_MAX - EMPTY_BYTES_MAX
 
 
 class Program:
@@ -65,6 +77,7 @@ class Program:
         self.entries = tuple(_entry(i, rule, None) for i, rule in enumerate(self.rules))
         self.timed = tuple(i for i, rule in enumerate(self.rules) if rule.detector.has_timers)
         self.tags = tuple(_tag(rule) for rule in self.rules)
+        self._expiring = tuple((i, rule.detector.keep_us) for i, rule in enumerate(self.rules) if _expires(rule))
         if len(set(self.tags)) != len(self.tags):
             raise DetectorError(
                 f"two rules by {by} share a state tag; rename one of {[rule.id for rule in self.rules]}"
@@ -88,9 +101,16 @@ class Program:
         return SubjectState([None] * len(self.rules), {}, -NEVER_US, NEVER_US)
 
     def encode(self, state: SubjectState) -> bytes:
-        """State to bytes; each rule's part under its tag, so that other rules can read what is still theirs."""
-        parts = self._parts_type(*state.parts)
-        return self._encode(self._encoded(STATE_SCHEMA, parts, state.folds, state.now_us))
+        """State to bytes; each rule's part under its tag, so that other rules can read what is still theirs.
+
+        A part that the next event would find expired is dropped.
+        """
+        now_us, parts = state.now_us, state.parts
+        for i, keep_us in self._expiring:
+            part = parts[i]
+            if part is not None and now_us - part.touched_us > keep_us:
+                parts[i] = None
+        return self._encode(self._encoded(STATE_SCHEMA, self._parts_type(*parts), state.folds, now_us))
 
     def decode(self, data: bytes) -> SubjectState:
         """Bytes to state; parts of unknown tags are left out, rules without a part start anew.
@@ -107,6 +127,7 @@ class Program:
             raise StateError(message)
         state = SubjectState(list(msgspec.structs.astuple(found.parts)), found.folds, found.now_us, NEVER_US)
         state.due_us = self.next_due(state)
+        state.room = STATE_BYTES_MAX - len(data)
         return state
 
     def forgotten(self, data: bytes) -> int:
@@ -165,6 +186,11 @@ def _entry(index: int, rule: CompiledRule, kind: EventKind | None) -> Entry:
         keep_us=rule.detector.keep_us,
         new_state=rule.detector.State,
     )
+
+
+def _expires(rule: CompiledRule) -> bool:
+    """Whether nobody asks for the rule's part once it has expired: no deadline does, nor an event that comes late."""
+    return not rule.detector.has_timers and type(rule.detector).judge_late is Detector.judge_late
 
 
 def _tag(rule: CompiledRule) -> str:

@@ -15,6 +15,7 @@ class RuleTally(msgspec.Struct):
     shadowed: int = 0
     capped: int = 0
     crowded: int = 0
+    shed: int = 0
     late: int = 0
     not_evaluable: dict[str, int] = {}
     exempted: dict[str, int] = {}
@@ -33,7 +34,7 @@ class Tally(msgspec.Struct):
 
 
 _PLAIN = ("events", "duplicates", "clock_skew", "unresolved_sessions", "late", "relearned")
-_OF_RULE = ("evaluated", "fired", "shadowed", "capped", "crowded", "late")
+_OF_RULE = ("evaluated", "fired", "shadowed", "capped", "crowded", "shed", "late")
 
 
 def tally_of(counts: EngineCounts) -> Tally:
