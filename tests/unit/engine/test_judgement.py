@@ -185,6 +185,20 @@ def test_state_ends_by_the_subjects_own_time() -> None:
     assert told(story, rules(DEVICE)) == []
 
 
+def test_a_part_that_has_expired_is_not_written() -> None:
+    """Whoever exported once, and only signs in since, is stored without that; timers keep what they wait for."""
+    engine = Engine(rules(EXPORT, DEVICE, IDLE), Locator())
+    engine.process([event("x", 0, "export"), event("a", 1), event("b", 30 * 24 * 60)])
+    (lane,) = engine.lanes
+    (state,) = lane.subjects.values()
+    kept = [rule.id for rule, part in zip(lane.program.rules, state.parts, strict=True) if part is not None]
+    assert kept == ["device", "export", "idle"]
+    engine.process([event("c", 31 * 24 * 60), event("d", 32 * 24 * 60)])
+    written = lane.program.decode(lane.program.encode(state))
+    kept = [rule.id for rule, part in zip(lane.program.rules, written.parts, strict=True) if part is not None]
+    assert kept == ["device", "idle"]
+
+
 def test_alert_ids_and_bytes_depend_on_events_and_rules_alone() -> None:
     """Twice the same, also when cut elsewhere."""
     story = exports(*[i / 2 for i in range(30)])
