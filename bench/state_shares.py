@@ -1,4 +1,4 @@
-"""What the state of a user is made of, as it stands in a store: bytes by rule and by field, and once it is packed.
+"""What a store keeps of a user, as person and as account: bytes by rule and by field, and once it is packed.
 
     python -m bench.state_shares [--events N] [--sample N] [--rules DIR] [--fields N]
 
@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench.stream import lines  # noqa: E402 - a script finds the packages once the path is set
 from models.events import SessionEvent  # noqa: E402 - as above
+from models.findings import By  # noqa: E402 - as above
 from sessionwatch.engine.disorder import DisorderEngine  # noqa: E402 - as above
 from sessionwatch.engine.late import LateLane  # noqa: E402 - as above
 from sessionwatch.engine.late_subject import SubjectBlob, read_blob  # noqa: E402 - as above
@@ -32,14 +33,16 @@ from sessionwatch.engine.plan import EnginePlan  # noqa: E402 - as above
 from sessionwatch.engine.program import Program  # noqa: E402 - as above
 from sessionwatch.live.packing import Packing  # noqa: E402 - as above
 
+KINDS: Final[tuple[By, ...]] = ("user", "account")
+"""The kinds of subject that are a user. Accounts of others that users of the sample changed are not counted."""
 BATCH_EVENTS: Final = 1000
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
-def lived(rules: Path, events: int, seed: int, sample: int) -> LateLane:
-    """The users of the sample after the stream, as a watch keeps them; all of it has settled."""
+def lived(rules: Path, events: int, seed: int, sample: int) -> tuple[LateLane, ...]:
+    """The users of the sample after the stream, and their accounts, as a watch keeps them; all of it has settled."""
     plan = EnginePlan((rules,))
-    engine = DisorderEngine(plan.ruleset(), plan.locator(), Lateness(), kinds=("user",))
+    engine = DisorderEngine(plan.ruleset(), plan.locator(), Lateness(), kinds=KINDS)
     arriving = map(msgspec.json.Decoder(SessionEvent).decode, lines(events, seed, sample))
     offset = 0
     while batch := list(islice(arriving, BATCH_EVENTS)):
@@ -47,40 +50,47 @@ def lived(rules: Path, events: int, seed: int, sample: int) -> LateLane:
         offset += len(batch)
         engine.advance(offset)
     engine.advance(offset, engine.newest_us)
-    (lane,) = engine.lanes
-    return lane
+    users = engine.lanes[0].subjects.keys()
+    for lane in engine.lanes:
+        for stranger in lane.subjects.keys() - users:
+            del lane.subjects[stranger]
+    return tuple(engine.lanes)
 
 
-def sizes(lane: LateLane) -> dict[str, Any]:
-    """How many users, and the mean and greatest bytes of what a store keeps of each, packed and not."""
+def sizes(lanes: Sequence[LateLane]) -> dict[str, Any]:
+    """How many users, and the mean bytes of what a store keeps of each, packed and not; the largest single entry."""
     packed = Packing().packed
-    plain = [lane.blob(subject) for subject in lane.subjects]
+    plain = [[lane.blob(subject) for subject in lane.subjects] for lane in lanes]
     begun = process_time()
-    stored = [len(packed(blob)) for blob in plain]
+    stored = [[len(packed(blob)) for blob in blobs] for blobs in plain]
     taken_s = process_time() - begun
-    return {
-        "state_users": len(plain),
-        "state_bytes_per_user": round(sum(stored) / max(1, len(stored)), 1),
-        "state_bytes_max": max(stored, default=0),
-        "state_bytes_per_user_unpacked": round(sum(map(len, plain)) / max(1, len(plain)), 1),
-        "state_bytes_max_unpacked": max(map(len, plain), default=0),
-        "packing_us": round(taken_s / max(1, len(plain)) * 1e6, 1),
+    users = max(1, len(plain[0]))
+    found: dict[str, Any] = {
+        "state_users": len(plain[0]),
+        "state_bytes_per_user": round(sum(map(sum, stored)) / users, 1),
+        "state_bytes_max": max((size for sizes in stored for size in sizes), default=0),
+        "state_bytes_per_user_unpacked": round(sum(len(blob) for blobs in plain for blob in blobs) / users, 1),
+        "state_bytes_max_unpacked": max((len(blob) for blobs in plain for blob in blobs), default=0),
+        "packing_us": round(taken_s / max(1, sum(map(len, plain))) * 1e6, 1),
     }
+    by_kind = zip(lanes, stored, strict=True)
+    return found | {f"state_bytes_by_{lane.program.by}": round(sum(sizes) / users, 1) for lane, sizes in by_kind}
 
 
-def shares(lane: LateLane) -> tuple[Counter[str], Counter[str], Counter[str]]:
+def shares(lanes: Sequence[LateLane]) -> tuple[Counter[str], Counter[str], Counter[str]]:
     """Bytes over all users: of each part and of each field of a rule's unpacked, and what is gone without the part."""
     packed = Packing().packed
     parts: Counter[str] = Counter()
     fields: Counter[str] = Counter()
     without: Counter[str] = Counter()
-    for subject in lane.subjects:
+    for lane, subject in [(one, subject) for one in lanes for subject in one.subjects]:
         plain = lane.blob(subject)
         whole = len(packed(plain))
         blob = read_blob(plain, subject[1])
         for name, size, rest in _parts(lane.program, blob):
-            parts[name] += size
-            without[name] += whole - len(packed(rest))
+            told = f"{name[:-1]} by {lane.program.by})" if name.startswith("(") else name
+            parts[told] += size
+            without[told] += whole - len(packed(rest))
         for rule, part in zip(lane.program.rules, lane.subjects[subject].head.parts, strict=True):
             for field in part.__struct_fields__ if part is not None else ():
                 fields[f"{rule.id}.{field}"] += len(_encode(getattr(part, field)))
@@ -114,11 +124,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rules", type=Path, default=ROOT / "rules")
     parser.add_argument("--fields", type=int, default=25)
     asked = parser.parse_args(arguments)
-    lane = lived(asked.rules, asked.events, asked.seed, asked.sample)
-    for name, value in sizes(lane).items():
+    lanes = lived(asked.rules, asked.events, asked.seed, asked.sample)
+    for name, value in sizes(lanes).items():
         print(f"{name:<36}{value:>10,}")
-    parts, fields, without = shares(lane)
-    users, whole, gone = max(1, len(lane.subjects)), parts.total(), without.total()
+    parts, fields, without = shares(lanes)
+    users, whole, gone = max(1, len(lanes[0].subjects)), parts.total(), without.total()
     print(f"\n{'bytes of a user, mean':<36}{'unpacked':>10}{'share':>8}{'packed, gone without it':>26}{'share':>8}")
     for name, size in parts.most_common():
         away = without[name]

@@ -48,7 +48,7 @@ class PolicyParams(DetectorParams):
 
 
 class Life(msgspec.Struct, array_like=True):
-    """When a session began, was last seen, and ended, with the event that ended it."""
+    """When a session began and was last seen; of one that has ended all that counts is the event that ended it."""
 
     first_us: int
     last_us: int
@@ -124,10 +124,10 @@ class SessionPolicy(Detector[PolicyParams, PolicyState]):
         life = state.lives.pop(event.session, None)
         if event.kind in self._ends:
             if life is None or life.end is None:
-                life = Life(life.first_us if life is not None else event.at_us, event.at_us, EventRef.of(event))
+                life = Life(event.at_us, event.at_us, EventRef.of(event))
         elif life is None or (event.kind == "login" and not suspect):
             life = Life(event.at_us, event.at_us)
-        elif not suspect:
+        elif not suspect and life.end is None:
             life.last_us = event.at_us
         state.lives[event.session] = life
         if len(state.lives) > SESSIONS_MAX:

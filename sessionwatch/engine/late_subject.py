@@ -16,8 +16,8 @@ from sessionwatch.errors import StateError
 
 RING_MAX: Final = 32
 """Hashes of the last settled events, to tell a further copy from a late event."""
-HASH_BYTES: Final = 5
-"""Bytes of such a hash: one late event in thirty thousand million is taken for a copy."""
+HASH_BYTES: Final = 4
+"""Bytes of such a hash: one late event in a hundred million is taken for a copy."""
 BLOB_SCHEMA: Final = 2
 """The schema of a stored subject. Newer blobs are refused rather than guessed at; those of 1 are read."""
 _ZERO: Final[OrderKey] = (-NEVER_US, 0, 0, "")
@@ -170,12 +170,12 @@ def settle_as_it_is(s: LateSubject, program: Program) -> None:
 
 
 def hash_of(event: PlacedEvent) -> bytes:
-    """40 bits of what copies share."""
+    """32 bits of what copies share."""
     return _hash(zlib.crc32("\0".join(event.identity).encode()), event.at_us)
 
 
 def _hash(identity: int, at_us: int) -> bytes:
-    return (identity << 8 | at_us & 0xFF).to_bytes(HASH_BYTES)
+    return (identity ^ at_us * _SPREAD & 0xFFFFFFFF).to_bytes(HASH_BYTES)
 
 
 def _hashes(ring: bytes | list[int]) -> list[bytes]:
@@ -184,4 +184,6 @@ def _hashes(ring: bytes | list[int]) -> list[bytes]:
     return [_hash(one >> 32, one) for one in ring]
 
 
+_SPREAD: Final = 0x9E3779B1
+"""An odd number, so that times near each other have hashes far from each other."""
 _encode = msgspec.msgpack.Encoder().encode

@@ -18,8 +18,8 @@ MARK: Final = b"\xc1"
 """No msgpack begins with this byte."""
 PACKING: Final = 1
 """How blobs are packed now: its number is that of the dictionary. Newer ones are refused rather than guessed at."""
-LEVEL: Final = 3
-"""More effort takes three times as long and saves a tenth."""
+LEVEL: Final = 4
+"""The next saves a twentieth and takes twice as long."""
 UNPACKED_BYTES_MAX: Final = 64 * 1024 * 1024
 """Bytes of a blob once unpacked: a frame that claims more is damaged, and is not unpacked."""
 
