@@ -31,7 +31,7 @@ TEXT = ("session", "device", "app", "role", "resource", "workstation", "action",
 def by_user() -> Ruleset:
     """The starter pack's rules by user."""
     ruleset = load_ruleset((RULES,))
-    return Ruleset(tuple(rule for rule in ruleset.rules if rule.by == "user"), ruleset.version)
+    return Ruleset(tuple(rule for rule in ruleset.rules if rule.by == "user" and rule.mode != "off"), ruleset.version)
 
 
 def flood(seed: int, many: int, length: int, beyond_ascii: bool) -> list[SessionEvent]:
