@@ -44,10 +44,16 @@ QUIX: Final = "quixstreams==3.28.1"
 WAIT_MAX_S: Final = 600.0
 
 
+class Named(msgspec.Struct):
+    """An event of an alert."""
+
+    id: str
+
+
 class Head(msgspec.Struct):
     """What is read of an alert for its latency."""
 
-    events: list[str] = []
+    events: list[Named] = []
 
 
 class Notice(msgspec.Struct):
@@ -168,7 +174,8 @@ def latency(servers: str, events: Sequence[bytes], rate: int) -> dict[str, Any]:
     at_ms = {json.loads(value)["id"]: stamp for stamp, value in stamped(servers, ours.topic)}
     waits = []
     for stamp, value in stamped(servers, "paced.notices"):
-        named = [one for one in msgspec.json.decode(value, type=Notice).alert.events if one in at_ms]
+        told = msgspec.json.decode(value, type=Notice).alert.events
+        named = [one.id for one in told if one.id in at_ms]
         newest = max(named, key=at_ms.__getitem__, default=None)
         if newest in warm:
             waits.append(stamp - at_ms[newest])

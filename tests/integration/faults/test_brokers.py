@@ -45,8 +45,8 @@ def test_a_crash_while_the_broker_is_away_ends_the_process(
 ) -> None:
     """In an error and within its limit: a process that only hangs would keep its partitions for ever."""
     broken_stage.feed(lines[: len(lines) // 2])
-    process = broken_stage.start(f"before_state:1:{breakable.pid}+raise")
-    broken_stage.until(lambda: "a trap" in broken_stage.said(), "it begins to crash")
+    process = broken_stage.start(f"measured:3:{breakable.pid}+raise")
+    broken_stage.until(breakable.stopped, "it begins to crash")
     try:
         assert broken_stage.until_ended(process) not in {0, None}
     finally:

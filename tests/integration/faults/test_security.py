@@ -19,7 +19,7 @@ from sessionwatch.errors import KafkaError
 from streams.kafka.connection import connection
 from streams.kafka.topics import admin, find
 from tests.integration.faults.brokers import Breakable
-from tests.integration.faults.stage import Stage
+from tests.integration.faults.stage import LONG, Stage
 from tests.integration.live.broker import NoBrokerError, free_ports
 from tests.integration.live.clients import WAIT_MAX_S
 
@@ -134,7 +134,7 @@ def test_live_works_by_every_way(guarded: Guarded, unique: str, tmp_path: Path, 
             stage.close()
 
 
-@pytest.mark.parametrize("way", ["PLAIN", "SCRAM-SHA-256", "OAUTHBEARER"])
+@pytest.mark.parametrize("way", WAYS[1:] if LONG else WAYS[1:2])
 def test_who_may_not_in_is_told_so_in_one_line(guarded: Guarded, way: str, tmp_path: Path) -> None:
     """With a wrong password or token: the server is named and no secret is shown."""
     wrong = tmp_path / "wrong"

@@ -1,7 +1,7 @@
 """`sessionwatch live` in a process of a test: with short times, and a trap at one step of the order of operations.
 
-TRAP is `step:nth:deed`. Steps: `before_outputs`, `after_outputs`, `before_state`, `in_state` (a half of it is written,
-or all checks are done and nothing is), `after_state`, `after_commit`, `assigned`. Deeds: `die` (as by kill -9), `stop`
+TRAP is `step:nth:deed`. Steps: `before_outputs`, `after_outputs`, `in_state` (a half of it is written, or all checks
+are done and nothing is), `after_state`, `after_commit`, `assigned`, `measured`. Deeds: `die` (as by kill -9), `stop`
 (SIGSTOP), or the process id of a broker that is stopped, with `+raise` an error as well, from then on.
 """
 
@@ -26,6 +26,7 @@ from streams.kafka.settings import LaneSettings
 TIMES = {
     "commit_every_s": 0.2,
     "watch_every_s": 1.0,
+    "measure_every_s": 1.0,
     "heartbeat_every_s": 0.5,
     "drain_max_s": 10.0,
     "exit_max_s": 15.0,
@@ -70,6 +71,7 @@ class Trap:
 def lay(trap: Trap) -> None:
     """Put the trap into the lane."""
     write, append, commit, assigned = Outputs.write, Outputs.append, LaneThread._commit, Lane.assigned
+    measure = Lane.measure
 
     async def trapped_write(self: Outputs, outputs: Iterable[Output]) -> None:
         trap.take("before_outputs")
@@ -79,7 +81,6 @@ def lay(trap: Trap) -> None:
     async def trapped_append(
         self: Outputs, topic: str, partition: int, entries: Mapping[bytes, bytes | None]
     ) -> list[Appended]:
-        trap.take("before_state")
         if trap.next("in_state"):
             if trap.deed == "die":
                 await append(self, topic, partition, dict(list(entries.items())[: len(entries) // 2]))
@@ -98,11 +99,16 @@ def lay(trap: Trap) -> None:
         trap.take("assigned")
         assigned(self, partitions)
 
+    async def trapped_measure(self: Lane) -> None:
+        trap.take("measured")
+        await measure(self)
+
     replaced: dict[str, tuple[type, Callable[..., Awaitable[Any] | None]]] = {
         "write": (Outputs, trapped_write),
         "append": (Outputs, trapped_append),
         "_commit": (LaneThread, trapped_commit),
         "assigned": (Lane, trapped_assigned),
+        "measure": (Lane, trapped_measure),
     }
     for name, (owner, method) in replaced.items():
         setattr(owner, name, method)
