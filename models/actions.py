@@ -179,10 +179,11 @@ class Instruction(Published):
     * `cancel`: the alert is withdrawn: what was not done for its chain is not, and what can be taken back is.
     * `settle`: the alert cannot change any more: what waits for that in its chain may go.
     * `passed`, `failed`: the user met a demand for a further factor, or did not, at `at` in event time.
+    * `spare`: the user is not hindered before `at`, whatever was decided: emergency access.
     * `progress`: the feed has gone past `at` in event time; of nobody, so `user` is empty.
     """
 
-    what: Literal["act", "cancel", "settle", "passed", "failed", "progress"]
+    what: Literal["act", "cancel", "settle", "passed", "failed", "spare", "progress"]
     tenant: str
     user: Said = ""
     chain: Said = ""

@@ -82,12 +82,14 @@ class AlertFeed:
         instructions: list[Instruction] = []
         entries: list[Entry] = []
         for _, _, change, alert in found:
-            self._note_emergency(change, alert)
+            if self._note_emergency(change, alert):
+                until = instant(self._glass[alert.tenant, alert.user])
+                instructions.append(Instruction(what="spare", tenant=alert.tenant, user=alert.user, at=until))
         for first, n, change, alert in found:
             self._decide((first, n), change, alert, instructions, entries)
             at = at._replace(first=first, n=n)
         # What takes an action's place comes before what takes it back: nobody is let off for a moment.
-        instructions.sort(key=lambda one: one.what != "act")
+        instructions.sort(key=lambda one: ("act", "spare").index(one.what) if one.what in {"act", "spare"} else 2)
         if len(found) < limit:
             self._version = version
             at = self._factors(at, instructions)
@@ -113,11 +115,14 @@ class AlertFeed:
         out += instructions_of(decision, alert)
         entries.append(Entry("decision", decision.model_dump(mode="json")))
 
-    def _note_emergency(self, change: Change, alert: Alert) -> None:
+    def _note_emergency(self, change: Change, alert: Alert) -> bool:
+        """Whether somebody broke the glass with this alert, which is remembered."""
         emergency = self.policy.written.emergency_access
-        if alert.rule.id in emergency.rules and change != "withdrawn" and alert.user:
-            key = (alert.tenant, alert.user)
-            self._glass[key] = max(self._glass.get(key, 0), to_us(alert.last_at) + span_us(emergency.lasts))
+        if alert.rule.id not in emergency.rules or change == "withdrawn" or not alert.user:
+            return False
+        key = (alert.tenant, alert.user)
+        self._glass[key] = max(self._glass.get(key, 0), to_us(alert.last_at) + span_us(emergency.lasts))
+        return True
 
     def _chain(self, alert: str) -> str:
         """The first alert of the chain; itself where it took nobody's place."""

@@ -20,7 +20,8 @@ from sessionwatch.responses.audit import AuditLog, Entry
 from sessionwatch.responses.breaker import Breaker, Rate, backoff_s
 from sessionwatch.responses.broker import Broker
 from sessionwatch.responses.caps import Allowance
-from sessionwatch.responses.outbox import Intake, Outbox, Row
+from sessionwatch.responses.intake import Intake
+from sessionwatch.responses.outbox import Outbox, Row
 from sessionwatch.responses.policy import Policy
 
 ATTEMPTS_MAX: Final = 12

@@ -95,7 +95,9 @@ def test_whoever_broke_the_glass_is_left_alone_for_a_while(state: State, hours: 
     """Also by a reader that began after it; and others are not spared for it."""
     state.put("g1", rule="emergency_access", candidates=())
     feed = state.feed()
-    position = feed.decided("", 100).position
+    broken = feed.decided("", 100)
+    assert [(one.what, one.user, one.at) for one in broken.instructions] == [("spare", "ann", AT + timedelta(hours=12))]
+    position = broken.position
     feed.close()
     state.put("a1", at=AT + timedelta(hours=hours))
     state.put("a2", at=AT + timedelta(hours=hours), user="bo")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from models.actions import Outcome
+from models.policies import Protected
 from sessionwatch.errors import AuditError
 from sessionwatch.responses.audit_reading import records, verify
 from sessionwatch.responses.breaker import FAILURES_MAX, Breaker, Rate
@@ -225,6 +226,48 @@ def test_a_factor_that_is_not_shown_is_escalated_by_the_feed_and_not_the_clock(w
     assert {session.id: session.alive for session in work.sessions.sessions.values()} == {"ann1": False, "bo1": True}
     assert work.sessions.demanded == {"ann"}
     assert ("kill_user", "final", "applied") in work.results()
+
+
+def test_whoever_breaks_the_glass_is_let_go_at_once(work: Work) -> None:
+    """What waits is not done, a demand is taken back, and nothing is escalated; others are not spared for it."""
+    for user in ("ann", "bo"):
+        work.sign_in(user, f"{user}1")
+        work.tell(act(action("step_up", user, alert=f"of {user}")))
+        work.tell(act(action("kill_user", user, alert=f"more of {user}", act="when_settled")))
+    work.work()
+    assert work.sessions.demanded == {"ann", "bo"}
+    work.tell(about("spare", "ann", at=work.now + timedelta(hours=12)), about("settle", alert="more of ann"))
+    work.work()
+    assert work.sessions.demanded == {"bo"}
+    work.work(timedelta(minutes=30))
+    work.tell(about("progress", "", at=work.now))
+    work.work()
+    assert {session.id: session.alive for session in work.sessions.sessions.values()} == {"ann1": True, "bo1": False}
+
+
+def test_a_protected_account_is_not_escalated_against(work: Work) -> None:
+    """A factor at most, also when it is not shown."""
+    protected = Protected(users=("ann",), at_most="step_up", reason="On call.", owner="chief")
+    written = WRITTEN.model_copy(update={"protected": (protected,)})
+    work.runner.policy = type(work.runner.policy)(written, "v")
+    work.sign_in("ann", "s1")
+    work.tell(act(action("step_up", "ann")))
+    work.work()
+    work.work(timedelta(minutes=30))
+    work.tell(about("progress", "", at=work.now))
+    work.work()
+    assert work.results() == [("step_up", "final", "applied")]
+    assert work.sessions.demanded == {"ann"}
+
+
+def test_the_factor_of_the_sign_in_itself_meets_no_demand(work: Work) -> None:
+    """Only what was shown after it was demanded."""
+    work.sign_in("ann", "s1")
+    work.tell(act(action("step_up", "ann")))
+    work.work(timedelta(minutes=1))
+    work.tell(about("passed", "ann", at=work.now - timedelta(seconds=30)))
+    work.work()
+    assert work.sessions.demanded == {"ann"}
 
 
 def test_stopped_it_does_nothing_and_keeps_everything(work: Work) -> None:
