@@ -73,8 +73,9 @@ class DisorderEngine:
     def feed(self, events: Iterable[SessionEvent], offset: int) -> list[NoticeRecord]:
         """Take in events as they arrived, the first at `offset`, each next one at the next; tell what changed."""
         notices: list[NoticeRecord] = []
-        for place, event in enumerate(events, offset):
-            placed = self.locator.locate(event)
+        arrived = [self.locator.locate(event) for event in events]
+        self._meet(arrived)
+        for place, placed in enumerate(arrived, offset):
             if placed.received_us is not None and placed.at_us - placed.received_us > CLOCK_SKEW_MAX_US:
                 self.counts.clock_skew += 1
                 continue
@@ -97,6 +98,8 @@ class DisorderEngine:
                 notices += self._feed(move.after, place)
             if placed.user or not placed.session:
                 self._bucket(placed)
+        for lane in self.lanes:
+            lane.unknown.clear()
         return notices
 
     def retract(self, event: SessionEvent, offset: int) -> list[NoticeRecord]:
@@ -111,6 +114,11 @@ class DisorderEngine:
     def subjects(self, event: PlacedEvent) -> list[tuple[By, str, str]]:
         """The subjects of `event` that are judged here: kind, tenant, value."""
         return [(lane.program.by, event.tenant, value) for lane, value_in in self._lanes if (value := value_in(event))]
+
+    def _meet(self, events: Sequence[PlacedEvent]) -> None:
+        """Bring the subjects of `events` into memory, all of a kind at once."""
+        for lane, value_in in self._lanes:
+            lane.meet({(one.tenant, value) for one in events if (value := value_in(one))})
 
     def advance(self, offset: int, watermark_us: int | None = None) -> list[NoticeRecord]:
         """Move the watermark to `watermark_us`, or else to the newest event less the largest bound."""
@@ -146,6 +154,12 @@ class DisorderEngine:
         """Input is still to come from `until_us` on: nothing settles past it, less the bound. NEVER_US: no such."""
         for lane in self.lanes:
             lane.hold_us = until_us
+
+    def go_on_from(self, watermark_us: int) -> None:
+        """The watermark stood here when state was stored."""
+        self.watermark_us = watermark_us
+        for lane in self.lanes:
+            lane.watermark_us = watermark_us
 
     def wait_for(self, lateness: Lateness) -> None:
         """Other bounds from now on: a source was met that is later than those before. What has settled stays."""
@@ -191,4 +205,5 @@ class DisorderEngine:
                 lane.restore((tenant, value), blob)
         self.buckets.restore(found.buckets)
         self.owners.restore(found.owners)
-        self.newest_us, self.watermark_us = found.newest_us, found.watermark_us
+        self.newest_us = found.newest_us
+        self.go_on_from(found.watermark_us)

@@ -11,20 +11,19 @@ from __future__ import annotations
 
 import bisect
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
-
-import msgspec
 
 from models.events import PlacedEvent, fullness
 from models.instants import NEVER_US
 from sessionwatch.engine.counts import EngineCounts
 from sessionwatch.engine.folds import Subject
-from sessionwatch.engine.judgement import Judgement, Publication, Published
+from sessionwatch.engine.judgement import Judgement, Published
 from sessionwatch.engine.late_subject import LateSubject, hash_of, read_blob, restored, settle_as_it_is, stored
 from sessionwatch.engine.lateness import Lateness
 from sessionwatch.engine.notices import NoticeRecord, Tracked
 from sessionwatch.engine.program import Program, SubjectState
+from sessionwatch.engine.telling import Telling
 
 RECENT_MAX: Final = 256
 """Recent events kept for one subject; beyond it the oldest settle early, which is counted by rule."""
@@ -59,9 +58,9 @@ class LateLane:
         on_late: Callable[[PlacedEvent], None] | None = None,
         recent_max: int = RECENT_MAX,
         recent_bytes_max: int | None = None,
-        fetch: Callable[[Subject], bytes | None] | None = None,
+        fetch: Callable[[Collection[Subject]], Mapping[Subject, bytes]] | None = None,
     ) -> None:
-        """Run `program`, counting into `counts`; `fetch` gives the blob of a subject that is stored elsewhere."""
+        """Run `program`, counting into `counts`; `fetch` gives the blobs of those that are stored elsewhere."""
         self.program = program
         self.counts = counts
         self.judgement = Judgement(program, counts)
@@ -70,6 +69,9 @@ class LateLane:
         self.touched: set[Subject] = set()
         """Subjects that changed, or are gone, since whoever stores them last took this set."""
         self.fetch = fetch
+        self.unknown: set[Subject] = set()
+        """Subjects of which it is known that nothing is stored; whoever calls `meet` clears it when that may change."""
+        self.watermark_us = -NEVER_US
         self.on_late = on_late
         self.hold_us = NEVER_US
         """Where input is still to come from this instant on: nothing settles past it, less the bound."""
@@ -77,20 +79,18 @@ class LateLane:
         self.recent_bytes_max = recent_bytes_max or RECENT_BYTES_MAX[program.by]
         self._keep_us = max((rule.detector.keep_us for rule in program.rules), default=0)
         self._wakes: list[tuple[int, Subject]] = []
-        self._offset = 0
-        self._n = 0
-        self._out: list[NoticeRecord] = []
+        self._telling = Telling(program)
 
     def feed(self, subject: Subject, event: PlacedEvent, offset: int) -> list[NoticeRecord]:
         """Take in one event of `subject` that arrived at `offset`; returns what is to be told, in order.
 
         `offset` only rises, and is the first half of each notice's revision.
         """
-        self._begin(offset)
-        s = self.met(subject)
-        place = s.copy_of(event) if s is not None else None
+        self._telling.begin(offset)
+        s = self._settled(subject)
+        place = s.copy_of(event) if s is not None and s.recent else None
         if place is None and not self.program.table[event.kind]:
-            return self._out
+            return self._telling.out
         if s is None:
             s = self.subjects[subject] = LateSubject(self.program.new())
         s.offset = max(s.offset, offset)
@@ -101,12 +101,12 @@ class LateLane:
         else:
             self._in_time(subject, s, event)
         self._plan(subject, s)
-        return self._out
+        return self._telling.out
 
     def retract(self, subject: Subject, event: PlacedEvent, offset: int) -> list[NoticeRecord]:
         """Take back a recent event that turned out to be another subject's; what has settled stays."""
-        self._begin(offset)
-        s = self.met(subject)
+        self._telling.begin(offset)
+        s = self._settled(subject)
         place = s.copy_of(event) if s is not None else None
         if s is not None and place is not None and s.recent[place] == event:
             self.touched.add(subject)
@@ -114,11 +114,15 @@ class LateLane:
             s.drop(place, place + 1)
             self._judge_again(subject, s, counted=None)
             self._plan(subject, s)
-        return self._out
+        return self._telling.out
 
     def advance(self, watermark_us: int, offset: int) -> list[NoticeRecord]:
-        """Nothing older than `watermark_us` will come any more: fire deadlines, settle subjects that are silent."""
-        self._begin(offset)
+        """Nothing older than `watermark_us` will come any more: fire deadlines, settle what alerts wait for.
+
+        Silent subjects of whom no alert may change settle when they are next needed.
+        """
+        self._telling.begin(offset)
+        self.watermark_us = max(self.watermark_us, watermark_us)
         while self._wakes and self._wakes[0][0] <= watermark_us:
             wake_us, subject = heapq.heappop(self._wakes)
             s = self.subjects.get(subject)
@@ -129,27 +133,27 @@ class LateLane:
             if s.head.due_us <= watermark_us:
                 out: Published = {}
                 self.judgement.fire_due(subject, s.head, watermark_us, out, count=True)
-                self._tell(s, out)
+                self._telling.tell(s, out)
             if s.recent or s.tracked:
                 self._settle(subject, s, watermark_us, silent=True)
             if self._expired(s, watermark_us):
                 del self.subjects[subject]
             else:
                 self._plan(subject, s, watermark_us + 1)
-        return self._out
+        return self._telling.out
 
     def fire(self, until_us: int, offset: int) -> list[NoticeRecord]:
         """Fire deadlines up to `until_us` and settle nothing: an event from before may still come and take it back."""
-        self._begin(offset)
+        self._telling.begin(offset)
         for subject in [one for wake_us, one in self._wakes if wake_us <= until_us]:
             s = self.subjects.get(subject)
             if s is not None and s.head.due_us <= until_us:
                 out: Published = {}
                 self.judgement.fire_due(subject, s.head, until_us, out, count=True)
-                self._tell(s, out)
+                self._telling.tell(s, out)
                 self.touched.add(subject)
                 self._plan(subject, s)
-        return self._out
+        return self._telling.out
 
     def met(self, subject: Subject) -> LateSubject | None:
         """`subject` as it is known, from its stored blob where it is not in memory; None where it was never met.
@@ -157,9 +161,36 @@ class LateLane:
         Raises: StateError where its blob cannot be read.
         """
         s = self.subjects.get(subject)
-        if s is None and self.fetch is not None and (blob := self.fetch(subject)) is not None:
+        if s is None and self.fetch is not None and subject not in self.unknown:
+            for one, blob in self.fetch((subject,)).items():
+                self.restore(one, blob)
+            s = self.subjects.get(subject)
+        return s
+
+    def meet(self, subjects: set[Subject]) -> None:
+        """Bring those of `subjects` that are stored into memory, all at once; the others are `unknown`.
+
+        Raises: StateError where a blob cannot be read.
+        """
+        if self.fetch is None:
+            return
+        missing = subjects.difference(self.subjects)
+        stored = self.fetch(missing) if missing else {}
+        for subject, blob in stored.items():
             self.restore(subject, blob)
-            s = self.subjects[subject]
+        self.unknown = missing.difference(stored)
+
+    def _settled(self, subject: Subject) -> LateSubject | None:
+        """`subject` as `met`, settled as far as the watermark has come since it was last needed."""
+        s = self.subjects.get(subject) or self.met(subject)
+        if (
+            s is not None
+            and s.recent
+            and not s.tracked
+            and s.newest_us <= self.watermark_us
+            and s.head.now_us <= self.watermark_us
+        ):
+            self._settle_all(s)
         return s
 
     def _expired(self, s: LateSubject, watermark_us: int) -> bool:
@@ -170,9 +201,10 @@ class LateLane:
     def _plan(self, subject: Subject, s: LateSubject, earliest_us: int = -NEVER_US) -> None:
         """Note when the watermark will next have something to do for `s`; an earlier note is good enough."""
         now_us = max(s.newest_us, s.head.now_us)
-        next_us = (
-            now_us if s.recent else min((t.order[0] for t in s.tracked.values()), default=now_us + self._keep_us + 1)
-        )
+        if not s.tracked:
+            next_us = now_us + self._keep_us + 1
+        else:
+            next_us = now_us if s.recent else min(t.order[0] for t in s.tracked.values())
         wake_us = max(min(s.head.due_us, next_us), earliest_us)
         if wake_us < s.wake_us:
             s.wake_us = wake_us
@@ -181,21 +213,18 @@ class LateLane:
     def finish(self, until_us: int, offset: int) -> list[NoticeRecord]:
         """The input has ended: fire deadlines up to `until_us`, settle everybody, tell open folds as they stand."""
         notices = self.advance(until_us, offset)
-        self._begin(offset)
+        self._telling.begin(offset)
         for subject, s in self.subjects.items():
+            if not s.head.folds:
+                continue
             out: Published = {}
             self.judgement.tell_open(subject, s.head, out)
-            self._tell(s, out)
+            self._telling.tell(s, out)
             if out:
                 self.touched.add(subject)
             if out and not s.recent:
                 s.settled = self.program.encode(s.head)
-        return notices + self._out
-
-    def _begin(self, offset: int) -> None:
-        if offset != self._offset:
-            self._offset, self._n = offset, 0
-        self._out = []
+        return notices + self._telling.out
 
     def _in_time(self, subject: Subject, s: LateSubject, event: PlacedEvent) -> None:
         self.touched.add(subject)
@@ -212,7 +241,7 @@ class LateLane:
             out: Published = {}
             self.judgement.step(subject, s.head, event, out, count=True)
             if out:
-                self._tell(s, out)
+                self._telling.tell(s, out)
         else:
             s.insert(event)
             s.head.now_us = max(s.head.now_us, event.at_us)
@@ -245,7 +274,7 @@ class LateLane:
             s.late_told[slot] = event.at_us
             if len(s.late_told) > LATE_TOLD_MAX:
                 del s.late_told[min(s.late_told, key=lambda k: (s.late_told[k], k))]
-            self._notice("raised", alert)
+            self._telling.notice("raised", alert)
         s.remember(event)
 
     def _judge_again(self, subject: Subject, s: LateSubject, counted: PlacedEvent | None) -> None:
@@ -266,41 +295,11 @@ class LateLane:
                 gone.setdefault(tracked.slot, []).append(tracked)
             elif settled != tracked.alert:
                 tracked.alert, tracked.order = settled, s.until
-                self._notice("updated", settled)
+                self._telling.notice("updated", settled)
         for tracked in (t for several in gone.values() for t in several if not t.withdrawn):
             tracked.withdrawn = True
-            self._notice("withdrawn", tracked.alert)
-        self._tell(s, out, gone)
-
-    def _tell(self, s: LateSubject, out: Published, gone: dict[str, list[Tracked]] | None = None) -> None:
-        """Notices for what was published: raised, or updated where the alert was told before and differs now."""
-        for alert_id, publication in out.items():
-            tracked = s.tracked.get(alert_id)
-            if tracked is not None and not tracked.withdrawn:
-                tracked.order = publication[2]
-                if tracked.alert != publication[3]:
-                    tracked.alert = publication[3]
-                    self._notice("updated", tracked.alert)
-                continue
-            if gone is None:
-                gone = s.withdrawn()
-            self._raise(s, publication, gone)
-
-    def _raise(self, s: LateSubject, publication: Publication, gone: dict[str, list[Tracked]]) -> None:
-        alert_id, slot, order, alert = publication
-        fold_us = self.program.by_id[slot.partition("|")[0]].fold_us
-        before = [t for t in gone.get(slot, ()) if t.alert_id != alert_id and abs(_at(t) - order[0]) <= fold_us]
-        taken = before[0] if before else None
-        mine = s.tracked.get(alert_id)
-        chain = taken.chain if taken is not None else mine.chain if mine is not None else alert_id
-        s.tracked[alert_id] = Tracked(alert_id, slot, order, chain, alert)
-        if taken is not None:
-            gone[slot].remove(taken)
-        self._notice("raised", alert, taken.alert_id if taken is not None else None)
-
-    def _notice(self, change: str, alert: bytes, supersedes: str | None = None) -> None:
-        self._n += 1
-        self._out.append(NoticeRecord(change, (self._offset, self._n), msgspec.Raw(alert), supersedes))  # type: ignore[arg-type]  # the callers write literals
+            self._telling.notice("withdrawn", tracked.alert)
+        self._telling.tell(s, out, gone)
 
     def _settled_state(self, s: LateSubject) -> SubjectState:
         return self.program.decode(s.settled) if s.settled else self.program.new()
@@ -319,7 +318,8 @@ class LateLane:
     def _settle(self, subject: Subject, s: LateSubject, line_us: int, *, silent: bool) -> None:
         """Settle what lies behind `line_us`, in groups, and what the cap leaves no room for."""
         behind = bisect.bisect_right(s.recent, line_us, key=lambda e: e.at_us)
-        over = self._over_cap(s)
+        times = 1 if self.hold_us >= s.newest_us else HELD_MAX
+        over = s.over_cap(self.recent_max * times, self.recent_bytes_max * times)
         if silent and behind == len(s.recent) and s.head.now_us <= line_us:
             if s.recent:
                 self._settle_all(s)
@@ -342,18 +342,6 @@ class LateLane:
         s.drop(0, count)
         self._resolve(s, state)
 
-    def _over_cap(self, s: LateSubject) -> int:
-        """How many of the oldest recent events must settle early."""
-        times = 1 if self.hold_us >= s.newest_us else HELD_MAX
-        over = max(0, len(s.recent) - self.recent_max * times)
-        if not over and s.size <= self.recent_bytes_max * times:
-            return 0
-        size = s.size - sum(s.sizes[:over])
-        while size > self.recent_bytes_max * times and over < len(s.recent) - 1:
-            size -= s.sizes[over]
-            over += 1
-        return over
-
     def _count_capped(self, s: LateSubject, event: PlacedEvent) -> None:
         s.capped = True
         for entry in self.program.table[event.kind]:
@@ -366,7 +354,7 @@ class LateLane:
         mark = max(s.until, (s.settled_now_us, -1, -1, "\U0010ffff"))
         for tracked in [t for t in s.tracked.values() if t.order <= mark and t.alert_id not in still_open]:
             if not tracked.withdrawn:
-                self._notice("resolved", tracked.alert)
+                self._telling.notice("resolved", tracked.alert)
             del s.tracked[tracked.alert_id]
 
     def blob(self, subject: Subject) -> bytes:
@@ -394,7 +382,3 @@ class LateLane:
             self.touched.add(subject)
         self.subjects[subject] = s
         self._plan(subject, s)
-
-
-def _at(tracked: Tracked) -> int:
-    return tracked.order[0]

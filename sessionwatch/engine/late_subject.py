@@ -31,8 +31,8 @@ class LateSubject:
     """
 
     __slots__ = (
-        "capped", "head", "late_told", "newest_by_source", "newest_us", "offset", "recent", "ring", "settled",
-        "settled_now_us", "size", "sizes", "tracked", "until", "wake_us", "writes",
+        "capped", "encoded", "head", "late_told", "newest_by_source", "newest_us", "offset", "recent", "ring",
+        "settled", "settled_now_us", "size", "sizes", "tracked", "until", "wake_us", "writes",
     )  # fmt: skip
 
     def __init__(self, head: SubjectState) -> None:
@@ -40,6 +40,8 @@ class LateSubject:
         self.settled = b""
         self.head = head
         self.recent: list[PlacedEvent] = []
+        self.encoded: list[msgspec.Raw] = []
+        """The recent events as they are stored."""
         self.sizes: list[int] = []
         self.size = 0
         self.tracked: dict[str, Tracked] = {}
@@ -68,21 +70,33 @@ class LateSubject:
         """Put `event` at its place among the recent ones."""
         if place is None:
             place = bisect.bisect(self.recent, event.order, key=lambda e: e.order)
-        size = len(_encode(event))
+        encoded = _encode(event)
         self.recent.insert(place, event)
-        self.sizes.insert(place, size)
-        self.size += size
+        self.encoded.insert(place, msgspec.Raw(encoded))
+        self.sizes.insert(place, len(encoded))
+        self.size += len(encoded)
 
     def drop(self, start: int, stop: int) -> None:
         """Take recent events out."""
         self.size -= sum(self.sizes[start:stop])
-        del self.recent[start:stop], self.sizes[start:stop]
+        del self.recent[start:stop], self.encoded[start:stop], self.sizes[start:stop]
 
     def remember(self, event: PlacedEvent) -> None:
         """Keep a hash of a settled event."""
         self.ring.append(hash_of(event))
         if len(self.ring) > RING_MAX:
             del self.ring[0]
+
+    def over_cap(self, recent_max: int, recent_bytes_max: int) -> int:
+        """How many of the oldest recent events must settle early."""
+        over = max(0, len(self.recent) - recent_max)
+        if not over and self.size <= recent_bytes_max:
+            return 0
+        size = self.size - sum(self.sizes[:over])
+        while size > recent_bytes_max and over < len(self.recent) - 1:
+            size -= self.sizes[over]
+            over += 1
+        return over
 
     def withdrawn(self) -> dict[str, list[Tracked]]:
         """Withdrawn alerts not yet settled, by slot: whoever comes in their place names them."""
@@ -121,7 +135,9 @@ def stored(s: LateSubject, pack: bytes) -> bytes:
     s.writes += 1
     return _encode(
         SubjectBlob(
-            BLOB_SCHEMA, pack, s.offset, s.writes, s.settled, s.head.now_us, s.recent, list(s.tracked.values()),
+            BLOB_SCHEMA, pack, s.offset, s.writes, s.settled, s.head.now_us,
+            s.encoded,  # type: ignore[arg-type]  # events that are encoded already
+            list(s.tracked.values()),
             s.until, s.settled_now_us, s.newest_us, s.newest_by_source, b"".join(s.ring), s.late_told, s.capped,
         )
     )  # fmt: skip
@@ -144,11 +160,11 @@ def read_blob(data: bytes, who: str) -> SubjectBlob:
 def restored(blob: SubjectBlob, head: SubjectState) -> LateSubject:
     """The subject of `blob`, its head still at the settled state `head`."""
     s = LateSubject(head)
-    for name in ("offset", "writes", "settled", "recent", "until", "settled_now_us", "newest_us", "newest_by_source"):
+    for name in ("offset", "writes", "settled", "until", "settled_now_us", "newest_us", "newest_by_source"):
         setattr(s, name, getattr(blob, name))
+    for event in blob.recent:
+        s.insert(event, len(s.recent))
     s.ring, s.late_told, s.capped = _hashes(blob.ring), blob.late_told, blob.capped
-    s.sizes = [len(_encode(event)) for event in blob.recent]
-    s.size = sum(s.sizes)
     s.tracked = {tracked.alert_id: tracked for tracked in blob.tracked}
     return s
 

@@ -24,16 +24,17 @@ class Lateness:
     by_source: Mapping[str, int] = field(default_factory=dict)
     default_us: int = 2 * MINUTE_US
     mode: Literal["seen", "all"] = "seen"
+    largest_us: int = field(init=False, compare=False)
+    """The largest bound of any configured source."""
+
+    def __post_init__(self) -> None:
+        """Look for the largest bound once; it is asked for at each event."""
+        object.__setattr__(self, "largest_us", max((*self.by_source.values(), self.default_us)))
 
     @classmethod
     def of(cls, bounds: Mapping[str, timedelta], mode: Literal["seen", "all"] = "seen") -> Lateness:
         """From spans of time by source."""
         return cls({source: span_us(bound) for source, bound in bounds.items()}, mode=mode)
-
-    @property
-    def largest_us(self) -> int:
-        """The largest bound of any configured source."""
-        return max((*self.by_source.values(), self.default_us))
 
     def bound_us(self, newest_by_source: Mapping[str, int], newest_us: int) -> int:
         """The bound in force for a subject seen in these sources, each at its newest time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Literal, NamedTuple, Protocol
 
 from models.findings import By
@@ -37,8 +37,8 @@ class Store(Protocol):
     next call.
     """
 
-    def blob(self, kind: By, tenant: str, value: str, /) -> bytes | None:
-        """A subject's blob; None where there is none. Called for each subject that is not in memory."""
+    def blobs(self, kind: By, subjects: Collection[tuple[str, str]], /) -> Mapping[tuple[str, str], bytes]:
+        """The blobs of those of `subjects` (tenant, value) that have one. Called for those not in memory."""
 
     def due(self, kind: By, until_us: int, /) -> Iterable[tuple[str, str]]:
         """The (tenant, value) of every subject of `kind` whose `wake_us` is at or before `until_us`, in any order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -25,8 +25,8 @@ from sessionwatch.live.tallies import Tally, count_on, tally_of
 from sessionwatch.ruleset.compiled import Ruleset
 
 T = TypeVar("T")
-Fetch = Callable[[Subject], bytes | None]
-"""Gives a subject's blob."""
+Fetch = Callable[[Collection[Subject]], Mapping[Subject, bytes]]
+"""Gives the blobs of those subjects that are stored."""
 
 STREAM_SCHEMA: Final = 1
 """The schema of the stream's own entry. Newer ones are refused rather than guessed at."""
@@ -143,7 +143,8 @@ class LiveJudge:
             lane.fetch = self._fetch(lane.program.by)
             count_on(lane.counts, self.stream.tallies.get(lane.program.by, Tally()))
         count_on(engine.counts, self.stream.tallies.get("", Tally()))
-        engine.newest_us, engine.watermark_us = self.stream.newest_us, self.stream.watermark_us
+        engine.newest_us = self.stream.newest_us
+        engine.go_on_from(self.stream.watermark_us)
         engine.owners.take(
             ((e.tenant, e.value), _decoded(e, Timeline)) for e in self.store.entries("owners") if e.blob is not None
         )
@@ -199,22 +200,20 @@ class LiveJudge:
     def finish(self, until_us: int | None = None) -> Judged:
         """The input has ended: what stands now is what a replay ends with. All subjects come into memory."""
         for lane in self.engine.lanes:
-            for entry in self.store.entries(lane.program.by):
-                lane.met((entry.tenant, entry.value))
+            lane.meet({(entry.tenant, entry.value) for entry in self.store.entries(lane.program.by)})
         return self._judged(self.engine.finish(self.stream.offset, until_us), self.stream.offset + 1)
 
     def _fetch(self, kind: By) -> Fetch:
-        def fetched(subject: Subject) -> bytes | None:
-            stored = self.store.blob(kind, *subject)
-            return None if stored is None else self._packing.unpacked(stored, subject[1])
+        def fetched(subjects: Collection[Subject]) -> Mapping[Subject, bytes]:
+            stored = self.store.blobs(kind, subjects)
+            return {subject: self._packing.unpacked(blob, subject[1]) for subject, blob in stored.items()}
 
         return fetched
 
     def _wake(self, until_us: int) -> None:
         """Bring subjects into memory for which the watermark has something to do."""
         for lane in self.engine.lanes:
-            for subject in list(self.store.due(lane.program.by, until_us)):
-                lane.met(subject)
+            lane.meet(set(self.store.due(lane.program.by, until_us)))
 
     def _judged(self, notices: list[NoticeRecord], offset: int) -> Judged:
         engine = self.engine

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -99,10 +99,10 @@ class PartitionStore:
         found = self._state.get(key_of(kind, tenant, value))
         return (-1, 0) if found is None else rank(found)
 
-    def blob(self, kind: By, tenant: str, value: str, /) -> bytes | None:
+    def blobs(self, kind: By, subjects: Collection[tuple[str, str]], /) -> Mapping[tuple[str, str], bytes]:
         """See `sessionwatch.live.entries.Store`."""
-        found = self.held(kind, tenant, value)
-        return None if found is None else found.blob or None
+        found = {subject: self.held(kind, *subject) for subject in subjects}
+        return {subject: one.blob for subject, one in found.items() if one is not None and one.blob}
 
     def due(self, kind: By, until_us: int, /) -> Iterable[tuple[str, str]]:
         """See there."""

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +31,12 @@ DEAD_LETTERS_MAX: Final = 100_000
 FACTORS_MAX: Final = 100_000
 """Further factors shown that the state file keeps for whoever demanded them; the oldest go first."""
 MODE: Final = 0o600
+CACHE_KIB: Final = 64 * 1024
+"""What of the file stays in memory while it is worked on: entries are read and written in no order."""
+CHECKPOINT_PAGES: Final = 8_192
+"""Pages in the log of writes (32 MB) before they go into the file: a page that changes in every step goes once."""
+ASKED_MAX: Final = 512
+"""Entries asked for in one query."""
 
 _TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -62,6 +68,10 @@ CREATE TABLE IF NOT EXISTS factors (
 );
 """
 """What files of earlier versions get when they are next opened, and those of the same schema may lack."""
+_KEEP: Final = """
+INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (kind, tenant, value)
+DO UPDATE SET blob = excluded.blob, wake_us = excluded.wake_us, seen = excluded.seen
+"""
 _OF_DISK: Final = {
     "SQLITE_FULL": "the disk is full; make room and start again, nothing is lost",
     "SQLITE_CANTOPEN": "cannot be opened; check the folder and who may write there",
@@ -155,6 +165,8 @@ class StateFile:
         self.path.chmod(MODE)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         if pages_max is not None:
             db.execute(f"PRAGMA max_page_count = {pages_max}")
         if not tables:
@@ -207,8 +219,9 @@ class StateFile:
         if step.judged is not None:
             gone = [entry[:3] for entry in step.judged.changed if entry.blob is None]
             many("DELETE FROM entries WHERE kind = ? AND tenant = ? AND value = ?", gone)
-            kept = [entry for entry in step.judged.changed if entry.blob is not None]
-            many("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?)", kept)
+            # In the order of the table: what lies on one page is written together.
+            kept = sorted(entry for entry in step.judged.changed if entry.blob is not None)
+            many(_KEEP, kept)
             told = [(notice, bytes(notice.alert)) for notice in step.judged.notices]
             rows = [(_id_of(alert), *n.revision, n.change, n.supersedes, alert) for n, alert in told]
             many("INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?)", rows)
@@ -253,10 +266,18 @@ class StateFile:
         with self._told():
             return self._db.execute(query, values).fetchall()
 
-    def blob(self, kind: By, tenant: str, value: str, /) -> bytes | None:
+    def blobs(self, kind: By, subjects: Collection[tuple[str, str]], /) -> Mapping[tuple[str, str], bytes]:
         """See `sessionwatch.live.entries.Store`."""
-        rows = self.rows("SELECT blob FROM entries WHERE kind = ? AND tenant = ? AND value = ?", kind, tenant, value)
-        return rows[0][0] if rows else None
+        found: dict[tuple[str, str], bytes] = {}
+        waiting = sorted(subjects)
+        while waiting:
+            tenant = waiting[0][0]
+            asked = [value for of, value in waiting[:ASKED_MAX] if of == tenant]
+            del waiting[: len(asked)]
+            marks = ", ".join("?" * len(asked))
+            query = f"SELECT value, blob FROM entries WHERE kind = ? AND tenant = ? AND value IN ({marks})"  # noqa: S608  # marks alone
+            found |= {(tenant, value): blob for value, blob in self.rows(query, kind, tenant, *asked)}
+        return found
 
     def due(self, kind: By, until_us: int, /) -> Iterable[tuple[str, str]]:
         """See there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from models.findings import By
 from sessionwatch.live.entries import Entry, EntryKind
@@ -21,10 +21,10 @@ class MemoryStore:
             if entry.blob is not None:
                 self.held[entry[:3]] = entry
 
-    def blob(self, kind: By, tenant: str, value: str, /) -> bytes | None:
+    def blobs(self, kind: By, subjects: Collection[tuple[str, str]], /) -> Mapping[tuple[str, str], bytes]:
         """See `sessionwatch.live.entries.Store`."""
-        entry = self.held.get((kind, tenant, value))
-        return None if entry is None else entry.blob
+        found = {subject: self.held.get((kind, *subject)) for subject in subjects}
+        return {subject: one.blob for subject, one in found.items() if one is not None and one.blob is not None}
 
     def due(self, kind: By, until_us: int, /) -> Iterable[tuple[str, str]]:
         """See there."""

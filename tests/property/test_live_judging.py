@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,3 +77,17 @@ def test_only_what_changed_is_written() -> None:
     again = judge.judge([last])
     assert [entry[:3] for entry in again.changed if entry.kind == "user"] == []
     assert len({entry.value for entry in store.held.values() if entry.kind == "user"}) == 3
+
+
+def test_whom_the_watermark_passes_in_silence_is_not_written_again() -> None:
+    """What a step writes grows with who acted in it, not with who acted before."""
+    events = sorted(world(1, GAPS_S[1], slow=False), key=lambda one: one.order)
+    ann = next(one for one in events if one.user == "u1" and one.kind == "export")
+    later = ann.at + timedelta(hours=3)
+    bo = next(msgspec.structs.replace(one, at=later) for one in events if one.user == "u2" and one.kind == "export")
+    store = MemoryStore()
+    judge = LiveJudge(ruleset(0), Locator(), lateness(slow=False), store)
+    store.write(judge.judge([ann]).changed)
+    changed = judge.judge([bo]).changed
+    assert judge.stream.watermark_us > ann.order[0]
+    assert [entry.value for entry in changed if entry.kind == "user"] == ["u2"]

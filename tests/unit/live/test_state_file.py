@@ -31,7 +31,7 @@ def test_a_second_holder_is_refused_and_a_reader_is_not(tmp_path: Path) -> None:
         with pytest.raises(StateError, match=r"in use by process \d+; end that first"):
             StateFile(path)
         with reading(path) as other:
-            assert other.blob("user", "t", "ann") == b"blob"
+            assert other.blobs("user", [("t", "ann")]) == {("t", "ann"): b"blob"}
     with StateFile(path) as file:
         assert list(file.due("user", 5)) == [("t", "ann")]
         assert list(file.due("user", 4)) == []
@@ -44,11 +44,10 @@ def test_a_full_disk_leaves_nothing_of_the_step(tmp_path: Path) -> None:
         file.commit(step("ann"), notices=False)
         with pytest.raises(StateError, match="the disk is full; make room"):
             file.commit(step("ann", "bo", "cy", "di", blob=BIG), notices=False)
-        assert file.blob("user", "t", "ann") == b"blob"
-        assert file.blob("user", "t", "bo") is None
+        assert file.blobs("user", [("t", "ann"), ("t", "bo")]) == {("t", "ann"): b"blob"}
     with StateFile(path) as file:
         file.commit(step("ann", "bo", "cy", "di", blob=BIG), notices=False)
-        assert file.blob("user", "t", "di") == BIG
+        assert file.blobs("user", [("t", "di")]) == {("t", "di"): BIG}
 
 
 def test_what_is_no_state_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
