@@ -17,7 +17,7 @@ from detectors import bounds
 from detectors.columns import Bounds, Columns
 from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.familiarity import VOUCHING, Learning, Seen, Suspect, familiar, put_aside, released, see
-from detectors.fingerprint import fingerprint
+from detectors.fingerprint import agent_of
 from detectors.traits import Traits, compared, differs, note_open
 from detectors.wording import many, severity_words
 from models.events import EventKind, EventRef, PlacedEvent
@@ -190,7 +190,7 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
     def learn(self, event: PlacedEvent, state: DeviceState, *, suspect: bool) -> None:
         """Note the device and network of `event`, or keep them aside."""
         self.hear(event, state, suspect=suspect)
-        device, agent, networks = event.device, fingerprint(event.user_agent).text, self._networks(event)
+        device, agent, networks = event.device, agent_of(event.user_agent), self._networks(event)
         if (self._in_session and not event.session) or self._goes_on(event, state):
             return
         if self.params.open_sessions and event.session:
@@ -247,7 +247,7 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
             return None
         if self._needs_network and event.network in traits.networks:
             return None
-        agent, networks = fingerprint(event.user_agent).text, self._networks(event)
+        agent, networks = agent_of(event.user_agent), self._networks(event)
         changes = {
             "device": differs(event.device, agent, traits.devices, traits.agents),
             "network": not any(one in traits.networks for one in networks) if networks and traits.networks else None,
@@ -267,7 +267,7 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
     def _judge_user(self, event: PlacedEvent, state: DeviceState) -> Verdict:
         if (self._needs_device and event.device and _ID + event.device in state.devices) or self._goes_on(event, state):
             return None
-        agent, networks = fingerprint(event.user_agent).text, self._networks(event)
+        agent, networks = agent_of(event.user_agent), self._networks(event)
         learning = state.learning
         if not learning.has_begun(event.at_us, self._forget_after_us):
             return None if event.device or agent else NotEvaluable("no_device")
@@ -381,7 +381,7 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
             needs=self.params.needs,
             session=event.session,
             device=event.device,
-            agent=fingerprint(event.user_agent).text,
+            agent=agent_of(event.user_agent),
             ip=event.ip,
             network=event.network,
             place=event.place.label if event.place is not None else "",

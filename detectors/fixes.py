@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from detectors.familiarity import Seen, Suspect, familiar, has_history, see
-from detectors.fingerprint import fingerprint
+from detectors.fingerprint import agent_of
 from geo.distance import great_circle_km
 from models.events import EventRef, PlacedEvent
 from models.findings import Candidate, Unfamiliar
@@ -95,7 +95,7 @@ def fix_of(event: PlacedEvent, class_radius_km: dict[NetworkClass, float]) -> Fi
         place.longitude,
         radius_km,
         event.network,
-        fingerprint(event.user_agent).text,
+        agent_of(event.user_agent),
         place.country,
         place.asn,
         place.organisation,
@@ -106,7 +106,7 @@ def fix_of(event: PlacedEvent, class_radius_km: dict[NetworkClass, float]) -> Fi
 def fix_anywhere(event: PlacedEvent) -> Fix:
     """The fix of an event whose place is no evidence: it still has a network and a device."""
     place = event.place
-    agent = fingerprint(event.user_agent).text
+    agent = agent_of(event.user_agent)
     fix = Fix(EventRef.of(event), 0.0, 0.0, ANYWHERE_KM, event.network, agent)
     if place is None:
         return fix

@@ -164,6 +164,7 @@ class UnusualHours(Detector[HoursParams, HoursState]):
         self._awake_us = span_us(params.awake_for) if params.awake_for is not None else 0
         self._rest = frozenset(i for i, name in enumerate(WEEKDAYS) if name.lower() in params.rest_days)
         self._forget_days = self._forget_us // DAY_US
+        self._latest = (-1, instant(0).astimezone(self._zone))
         self.asks = (params.unless,) if params.unless is not None else ()
         self.reads = params.unless.reads if params.unless is not None else frozenset()
 
@@ -241,7 +242,7 @@ class UnusualHours(Detector[HoursParams, HoursState]):
         if quarter == state.quarter and not suspect and not state.aside:
             return
         self._release(event, state, suspect=suspect)
-        local = instant(event.at_us).astimezone(self._zone)
+        local = self._quarter_of(event.at_us)
         if suspect:
             put_aside(state.aside, Suspect.of(event, f"{local:%H}", ()))
             return
@@ -290,6 +291,16 @@ class UnusualHours(Detector[HoursParams, HoursState]):
             f"(alerts beyond {many(evidence['near_hours'], 'hours')}"
             f"{never * evidence['new_weekday']}); met at: {usual}, on {many(evidence['learned_days'], 'days')}"
         )
+
+    def _quarter_of(self, at_us: int) -> datetime:
+        """The local time of `at_us`, or of the quarter's beginning: day and hour are the same, and many share it."""
+        quarter = at_us // QUARTER_US
+        if quarter != self._latest[0]:
+            local = instant(quarter * QUARTER_US).astimezone(self._zone)
+            if (local.utcoffset() or timedelta()) % timedelta(minutes=15):
+                return instant(at_us).astimezone(self._zone)
+            self._latest = (quarter, local)
+        return self._latest[1]
 
     def _slot(self, local: datetime) -> int:
         """The hour of the week, in which days that are held together share theirs."""

@@ -247,6 +247,10 @@ def text_bytes(event: PlacedEvent) -> int:
     return len(text) if text.isascii() else 4 * len(text)
 
 
+_latest: Final[list[Any]] = [None, None]
+"""The event that a reference was last made to, and that reference."""
+
+
 class EventRef(msgspec.Struct, frozen=True, array_like=True):
     """What an alert, or a detector's state, keeps of an event: enough to find and understand it, and no content."""
 
@@ -265,8 +269,11 @@ class EventRef(msgspec.Struct, frozen=True, array_like=True):
 
     @classmethod
     def of(cls, event: PlacedEvent) -> EventRef:
-        """The reference to `event`."""
-        return cls(
+        """The reference to `event`: one object for all rules that ask for that of the same event in turn."""
+        latest, known = _latest
+        if latest is event and isinstance(known, cls):
+            return known
+        ref = cls(
             event.id,
             event.at_us,
             event.source,
@@ -280,6 +287,8 @@ class EventRef(msgspec.Struct, frozen=True, array_like=True):
             event.count,
             event.bytes,
         )
+        _latest[:] = event, ref
+        return ref
 
     def public(self) -> dict[str, Any]:
         """As it stands in an alert's JSON: the instant in ISO 8601, empty fields left out."""

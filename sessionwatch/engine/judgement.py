@@ -5,6 +5,7 @@ Nothing here knows of lateness, of other subjects, of the clock, or of where eve
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from detectors.detector import GROWTH_BYTES_MAX, GROWTH_TEXTS_MAX
@@ -60,33 +61,33 @@ class Judgement:
         if state.due_us <= at_us:
             self.fire_due(subject, state, at_us, out, count=count)
         state.now_us = max(state.now_us, at_us)
-        entries = self.program.table[event.kind]
-        if not entries:
-            return
         parts = state.parts
-        learners: list[tuple[Entry, Any, bool]] = []
+        learners: list[tuple[Callable[..., None], Any]] = []
         found: list[tuple[Entry, Finding]] | None = None
-        for entry in entries:
-            selected = entry.judges and (entry.when is None or entry.when(event))
-            if not (selected or entry.hears):
+        timed = False
+        for entry in self.program.table[event.kind]:
+            when = entry.when
+            selected = entry.judges and (when is None or when(event))
+            if not selected and not entry.hears:
                 continue
-            part = parts[entry.index]
+            index = entry.index
+            part = parts[index]
             if part is None or at_us - part.touched_us > entry.keep_us:
-                part = parts[entry.index] = entry.new_state(touched_us=at_us)
-            learners.append((entry, part, selected))
+                part = parts[index] = entry.new_state(touched_us=at_us)
+            timed = timed or entry.timed
             if not selected:
+                learners.append((entry.hear, part))
                 continue
-            verdict = entry.detector.judge(event, part)
+            learners.append((entry.learn, part))
+            verdict = entry.judge(event, part)
             if count:
-                self.counts[entry.index].evaluated += 1
+                self.counts[index].evaluated += 1
             if verdict is not None and (finding := self._heard(entry, verdict, event, subject, count=count)):
                 found = [*(found or ()), (entry, finding)]
-        timed = False
-        for entry, part, selected in learners:
-            learn = entry.detector.learn if selected else entry.detector.hear
-            learn(event, part, suspect=found is not None)
+        suspect = found is not None
+        for learn, part in learners:
+            learn(event, part, suspect=suspect)
             part.touched_us = at_us
-            timed = timed or entry.detector.has_timers
         if found is not None:
             moment = Moment(event, at_us, trigger_of_event(event), event.order)
             for entry, finding in found:

@@ -77,6 +77,7 @@ class LateLane:
         """Where input is still to come from this instant on: nothing settles past it, less the bound."""
         self.recent_max = recent_max
         self.recent_bytes_max = recent_bytes_max or RECENT_BYTES_MAX[program.by]
+        self._settle_from = min(SETTLE_AT, recent_max)
         self._keep_us = max((rule.detector.keep_us for rule in program.rules), default=0)
         self._wakes: list[tuple[int, Subject]] = []
         self._telling = Telling(program)
@@ -96,7 +97,7 @@ class LateLane:
         s.offset = max(s.offset, offset)
         if place is not None:
             self._copy(subject, s, event, place)
-        elif event.order <= s.until or event.at_us < s.settled_now_us:
+        elif event.at_us < s.settled_now_us or (event.at_us <= s.until[0] and event.order <= s.until):
             self._beyond_bound(subject, s, event)
         else:
             self._in_time(subject, s, event)
@@ -200,6 +201,8 @@ class LateLane:
 
     def _plan(self, subject: Subject, s: LateSubject, earliest_us: int = -NEVER_US) -> None:
         """Note when the watermark will next have something to do for `s`; an earlier note is good enough."""
+        if not s.tracked and s.wake_us <= s.head.due_us and s.wake_us <= s.newest_us + self._keep_us:
+            return
         now_us = max(s.newest_us, s.head.now_us)
         if not s.tracked:
             next_us = now_us + self._keep_us + 1
@@ -317,6 +320,8 @@ class LateLane:
 
     def _settle(self, subject: Subject, s: LateSubject, line_us: int, *, silent: bool) -> None:
         """Settle what lies behind `line_us`, in groups, and what the cap leaves no room for."""
+        if not silent and len(s.recent) < self._settle_from and s.size <= self.recent_bytes_max:
+            return
         behind = bisect.bisect_right(s.recent, line_us, key=lambda e: e.at_us)
         times = 1 if self.hold_us >= s.newest_us else HELD_MAX
         over = s.over_cap(self.recent_max * times, self.recent_bytes_max * times)

@@ -13,7 +13,7 @@ import msgspec
 
 from detectors.detector import BucketDetector, Detector, DetectorState
 from models.events import KINDS, EventKind, PlacedEvent, account_of
-from models.findings import By
+from models.findings import By, Verdict
 from models.instants import NEVER_US
 from sessionwatch.engine.folds import Fold
 from sessionwatch.errors import DetectorError, StateError
@@ -33,7 +33,10 @@ EMPTY_BYTES_MAX: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One rule's interest in one event kind: judged where `when` holds, else only heard where `hears`."""
+    """One rule's interest in one event kind: judged where `when` holds, else only heard where `hears`.
+
+    `judge`, `learn` and `hear` are the detector's, found once and not at each event.
+    """
 
     index: int
     rule: CompiledRule
@@ -44,6 +47,10 @@ class Entry:
     alerts: bool
     keep_us: int
     new_state: type[DetectorState]
+    judge: Callable[[PlacedEvent, Any], Verdict]
+    learn: Callable[..., None]
+    hear: Callable[..., None]
+    timed: bool
 
 
 class SubjectState:
@@ -185,6 +192,10 @@ def _entry(index: int, rule: CompiledRule, kind: EventKind | None) -> Entry:
         alerts=rule.mode in {"alert", "enforce"},
         keep_us=rule.detector.keep_us,
         new_state=rule.detector.State,
+        judge=rule.detector.judge,
+        learn=rule.detector.learn,
+        hear=rule.detector.hear,
+        timed=rule.detector.has_timers,
     )
 
 
