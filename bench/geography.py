@@ -171,6 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--rules", type=Path, default=ROOT / "rules")
     parser.add_argument("--workers", type=int, default=1)
+    parser.set_defaults(near_misses=False)
     asked = parser.parse_args(arguments)
     print(json.dumps(share(asked) if asked.what == "share" else cold(asked)))
 

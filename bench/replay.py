@@ -33,6 +33,8 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
     "decode": ("decode",),
     "pack, 1 worker": ("pack",),
     "pack, 2 workers": ("pack", "--workers", "2"),
+    "all judged, 1 worker": ("pack", "--near-misses"),
+    "all judged, 2 workers": ("pack", "--near-misses", "--workers", "2"),
     "SQL pack, 1 thread": ("sql",),
     "SQL pack, 2 threads": ("sql", "--threads", "2"),
     "travel as SQL, 1 thread": ("travel",),
@@ -43,9 +45,13 @@ RATIOS: Final = {
     "pack_vs_decode": ("pack, 1 worker", "decode"),
     "pack_2_workers_vs_sql_pack_2_threads": ("pack, 2 workers", "SQL pack, 2 threads"),
     "pack_2_workers_vs_1_worker": ("pack, 2 workers", "pack, 1 worker"),
+    "all_judged_vs_pack": ("all judged, 1 worker", "pack, 1 worker"),
+    "all_judged_2_workers_vs_1_worker": ("all judged, 2 workers", "all judged, 1 worker"),
 }
 """Ours, theirs. Those of more than one process or thread are taken by the wall, the others by processor time."""
-BY_WALL: Final = frozenset({"pack_2_workers_vs_sql_pack_2_threads", "pack_2_workers_vs_1_worker"})
+BY_WALL: Final = frozenset(
+    {"pack_2_workers_vs_sql_pack_2_threads", "pack_2_workers_vs_1_worker", "all_judged_2_workers_vs_1_worker"}
+)
 
 
 def step(*words: str) -> dict[str, Any]:

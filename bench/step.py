@@ -60,7 +60,7 @@ def pack(asked: argparse.Namespace) -> dict[str, Any]:
         request = Request(
             paths=[str(asked.file)],
             settings=ReadSettings(),
-            plan=EnginePlan((asked.rules,)),
+            plan=EnginePlan((asked.rules,), near_misses=asked.near_misses),
             window=Window(),
             alerts=str(Path(folder) / "alerts.jsonl"),
             dead_letter=None,
@@ -189,6 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sample", type=int, default=20)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--near-misses", action="store_true", help="judge everybody")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rules", type=Path, default=ROOT / "rules")
     asked = parser.parse_args(arguments)
