@@ -92,10 +92,7 @@ class DisorderEngine:
                 if self.on_resolved is not None:
                     self.on_resolved(place, move.before, True)  # the same
                     self.on_resolved(place, move.after, False)  # the same
-                for lane, value_in in self._lanes:
-                    if value := value_in(move.before):
-                        notices += lane.retract((move.before.tenant, value), move.before, place)
-                notices += self._feed(move.after, place)
+                notices += self._retract(move.before, place) + self._feed(move.after, place)
             if placed.user or not placed.session:
                 self._bucket(placed)
         for lane in self.lanes:
@@ -104,11 +101,13 @@ class DisorderEngine:
 
     def retract(self, event: SessionEvent, offset: int) -> list[NoticeRecord]:
         """Take back a recent event that turned out to be another subject's; what has settled stays."""
-        placed = self.locator.locate(event)
+        return self._retract(self.locator.locate(event), offset)
+
+    def _retract(self, event: PlacedEvent, offset: int) -> list[NoticeRecord]:
         notices: list[NoticeRecord] = []
         for lane, value_in in self._lanes:
-            if value := value_in(placed):
-                notices += lane.retract((placed.tenant, value), placed, offset)
+            if value := value_in(event):
+                notices += lane.retract((event.tenant, value), event, offset)
         return notices
 
     def subjects(self, event: PlacedEvent) -> list[tuple[By, str, str]]:

@@ -50,7 +50,7 @@ class Judgement:
         self.program = program
         self.counts = [counts.rules.setdefault(rule.id, RuleCounts()) for rule in program.rules]
 
-    def step(  # noqa: C901, PLR0912  # one event's whole path: a call for each part would cost more than the part
+    def step(  # noqa: C901  # one event's whole path: a call for each part would cost more than the part
         self, subject: Subject, state: SubjectState, event: PlacedEvent, out: Published, *, count: bool
     ) -> None:
         """Let `event` happen to `subject`: `state` moves on, alerts that reach a notice point go to `out`.
