@@ -123,6 +123,7 @@ def replay_command(  # noqa: PLR0913  # as many as the command has options
     dead_letter: Annotated[Path | None, typer.Option(help="Keep records that cannot be read, with the reason.")] = None,
     redact: Annotated[bool, typer.Option("--redact", help="Leave the raw text out of the dead letter.")] = False,
     workers: Annotated[int, typer.Option(min=1, max=WORKERS_MAX, help="Processes; the alerts are the same.")] = 1,
+    relocate: Annotated[bool, typer.Option("--relocate", help="Look written places of databases up anew.")] = False,
     near_misses: Annotated[bool, typer.Option("--near-misses", help="Also list the closest under the limits.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
     tenant: Annotated[str, typer.Option(help="The organisation whose logs these are.")] = "default",
@@ -136,7 +137,9 @@ def replay_command(  # noqa: PLR0913  # as many as the command has options
     request = Request(
         paths=paths,
         settings=ReadSettings(format=log_format, mappings=tuple(mapping or ()), tenant=tenant),
-        plan=EnginePlan(tuple(rules or [bundled_rules()]), files, near_misses, tuple(networks or ()), bundled),
+        plan=EnginePlan(
+            tuple(rules or [bundled_rules()]), files, near_misses, tuple(networks or ()), bundled, relocate=relocate
+        ),
         window=window,
         alerts=alerts,
         dead_letter=dead_letter,

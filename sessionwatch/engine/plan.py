@@ -21,7 +21,8 @@ class EnginePlan:
     """Rule files or folders, geo databases, lists of the site's networks, and whether near misses are wanted.
 
     `bundled`: whether the map that comes with sessionwatch answers what the databases leave open; `map_folder`: where
-    it lies unpacked, if not in the user's cache. Plain data: it goes to workers.
+    it lies unpacked, if not in the user's cache. `relocate`: places that a database of an earlier run wrote into events
+    are looked up anew. Plain data: it goes to workers.
     """
 
     rules: tuple[Path, ...]
@@ -30,6 +31,7 @@ class EnginePlan:
     networks: tuple[Path, ...] = ()
     bundled: bool = True
     map_folder: Path | None = None
+    relocate: bool = False
 
     def ruleset(self) -> Ruleset:
         """The rules, compiled.
@@ -59,7 +61,7 @@ class EnginePlan:
         """
         lists = load_network_lists(self.rules, self.networks)
         databases = Databases.open(self.geo, bundled_map(say, self.map_folder) if self.bundled else None)
-        return Locator(databases, networks=lists.site, curated=lists.curated, reads=reads)
+        return Locator(databases, networks=lists.site, curated=lists.curated, reads=reads, relocate=self.relocate)
 
     def shared(self, folder: Path) -> EnginePlan:
         """The plan for several workers: a map that could be unpacked into memory alone lies in `folder` for all."""

@@ -18,8 +18,9 @@ from tests.integration.live.clients import feed, read_all
 from tests.integration.live.equality import assert_as_replayed, end_input, wait_until_judged
 from tests.integration.live.site import Site
 
-GOLDEN = Path(__file__).parents[2] / "replay" / "hospital-day.alerts.jsonl"
 PARTITIONS = 2
+RAW_RECORDS = 1_500
+"""Of the end of the day: the whole of it goes through the topology without a broker elsewhere."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def site(kafka: str, unique: str, tmp_path: Path, kinds: tuple[str, ...]) -> Ite
 
 
 def test_killed_and_begun_again_it_tells_what_a_replay_finds(site: Site, lines: list[bytes]) -> None:
-    """Keyed events, killed in the middle: every alert by user of the golden file, byte for byte, and no other."""
+    """Keyed events, killed in the middle: byte for byte the alerts by user of a replay, and no other."""
     topic = events_topic(site.prefix, "user")
     records = [(_partition(line), b"", line) for line in lines]
     half = len(records) // 2
@@ -66,9 +67,9 @@ def test_killed_and_begun_again_it_tells_what_a_replay_finds(site: Site, lines: 
 def test_raw_records_come_to_what_a_replay_of_the_files_finds(
     site: Site, lines: list[bytes], kinds: tuple[str, ...]
 ) -> None:
-    """Both killed in the middle, rules by all kinds of subject: the alerts of the golden file."""
+    """Both killed in the middle, rules by all kinds of subject: byte for byte the alerts of a replay, and no other."""
     topic = raw_topic(site.prefix, "native")
-    records = [(n % PARTITIONS, b"", line) for n, line in enumerate(lines)]
+    records = [(n % PARTITIONS, b"", line) for n, line in enumerate(lines[-RAW_RECORDS:])]
     half = len(records) // 2
     feed(site.servers, topic, records[:half])
     first = [site.start("normalise", "--raw", "native"), site.start("live", "--source", "okta")]
@@ -83,8 +84,7 @@ def test_raw_records_come_to_what_a_replay_of_the_files_finds(
     wait_until_judged(site.watcher, site.servers, site.prefix, kinds)
     for one in second:
         site.stop(one)
-    stood = assert_as_replayed(site.servers, site.prefix, kinds=kinds)
-    assert stood.keys() == {json.loads(line)["id"] for line in GOLDEN.read_bytes().splitlines()}
+    assert_as_replayed(site.servers, site.prefix, kinds=kinds, fewest=5)
 
 
 def _arrived(line: bytes) -> str:
