@@ -10,15 +10,30 @@ from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.geography import plan_asked
 from sessionwatch.cli.inputs import MappingOption
 from sessionwatch.cli.lanes import Work, work_in
-from sessionwatch.cli.monitoring import DatabasesOption, LogOption, NetworksOption, RedactOption, RulesOption, log_form
+from sessionwatch.cli.monitoring import (
+    DatabasesOption,
+    ExpectOption,
+    LogOption,
+    MonitorOption,
+    NetworksOption,
+    RedactOption,
+    RulesOption,
+    log_form,
+    monitored,
+    spans_by_source,
+)
 from sessionwatch.cli.settings import SettingsOption, broker_of
 from sessionwatch.errors import UsageError
+from sessionwatch.live.feeds import Feeds
+from sessionwatch.live.lane_reports import RawReports, WorkerReports
 from sessionwatch.live.logs import begin_log
+from sessionwatch.live.metrics import Measured
 from sessionwatch.live.normalising import Normaliser, all_announced
 from sessionwatch.live.routing import Router, kinds_of
 from sessionwatch.live.topology import checked
+from streams.accounting import Accounting
 from streams.adapters import adapters
-from streams.kafka.topics import DEAD_LETTER, OUTCOMES
+from streams.kafka.topics import DEAD_LETTER, NOTICES, OUTCOMES
 
 
 def normalise_command(  # noqa: PLR0913  # as many as the command has options
@@ -38,6 +53,8 @@ def normalise_command(  # noqa: PLR0913  # as many as the command has options
     networks: NetworksOption = None,
     tenant: Annotated[str, typer.Option(help="The organisation of events that name none.")] = "default",
     redact: RedactOption = False,
+    expect: ExpectOption = None,
+    monitor: MonitorOption = None,
     log: LogOption = "text",
     settings: SettingsOption = None,  # noqa: ARG001  # applied while it is read
 ) -> None:
@@ -56,10 +73,16 @@ def normalise_command(  # noqa: PLR0913  # as many as the command has options
     topology = checked(broker, prefix, ruleset, kinds_of(ruleset), named)
     locator, router = plan.locator(), Router(ruleset, topology.routes)
     letters = f"{prefix}.{DEAD_LETTER}"
-    normalisers = {
-        name: Normaliser(formats[name], locator, router, topology.makers, letters, tenant, redact)
-        for name in topology.raw
-    }
-    works = [Work(topology.normalising(name, member), one, one.tick) for name, one in normalisers.items()]
-    work_in(works, broker, speak, gate=all_announced(list(normalisers.values())))
+    feeds = Feeds(spans_by_source("--expect", expect or ()))
+    reports, accounting = WorkerReports(feeds, Measured()), Accounting()
+    works, normalisers = [], []
+    for name in topology.raw:
+        one = Normaliser(formats[name], locator, router, topology.makers, letters, tenant, redact)
+        one.accounting = accounting
+        normalisers.append(one)
+        part = reports.parts[name] = RawReports(one, feeds, f"{prefix}.{NOTICES}", speak, reports.measured)
+        works.append(Work(topology.normalising(name, member), part.judge, one.tick, part))
+    with reports.measured.pauses:
+        beside = monitored(monitor, reports.metrics, reports.unready, speak)
+        work_in(works, broker, speak, beside, gate=all_announced(normalisers))
     raise typer.Exit(Exit.DONE)

@@ -14,6 +14,7 @@ from sessionwatch.live.feeds import Feeds
 from sessionwatch.live.judging import LiveJudge
 from sessionwatch.live.logs import Log
 from sessionwatch.live.metrics import CATALOGUE, Families, Measured, common
+from sessionwatch.live.normalising import Normaliser
 from sessionwatch.live.readiness import Watchdog
 from streams.accounting import Accounting
 from streams.kafka.batches import Batch, Outcome, Output
@@ -143,6 +144,37 @@ class LaneReports:
         return self._judges
 
 
+class RawReports(LaneReports):
+    """Reports of a lane over one raw topic, which judges nobody: its format is the source that speaks."""
+
+    def __init__(self, normaliser: Normaliser, feeds: Feeds, notices_topic: str, log: Log, measured: Measured) -> None:
+        """Hold whom to ask."""
+        super().__init__(_NoJudges(normaliser), feeds, notices_topic, log, measured)
+        self._name = normaliser.adapter.name
+
+    def judge(self, batch: Batch) -> Outcome:
+        """Normalise a batch, and note who speaks."""
+        if batch.records:
+            self._feeds.heard({self._name})
+        return self._judges(batch)
+
+
+class _NoJudges:
+    """A normaliser, as one whose judges are reported of."""
+
+    def __init__(self, normaliser: Normaliser) -> None:
+        self._normaliser = normaliser
+        self.accounting = normaliser.accounting
+
+    def __call__(self, batch: Batch) -> Outcome:
+        """Normalise a batch."""
+        return self._normaliser(batch)
+
+    def judges(self) -> Mapping[int, LiveJudge]:
+        """None."""
+        return {}
+
+
 def families(
     parts: Mapping[str, LaneReports], feeds: Feeds, measured: Measured, unready: Callable[[], str]
 ) -> Families:
@@ -183,7 +215,7 @@ class WorkerReports:
     def __init__(self, feeds: Feeds, measured: Measured) -> None:
         """Hold what the lanes share."""
         self.parts: dict[str, LaneReports] = {}
-        self.feeds, self._measured = feeds, measured
+        self.feeds, self.measured = feeds, measured
 
     def unready(self) -> str:
         """Why the process is not ready: the first lane that is not; nothing where all are."""
@@ -191,4 +223,4 @@ class WorkerReports:
 
     def metrics(self) -> str:
         """The text of /metrics."""
-        return exposition(CATALOGUE, families(self.parts, self.feeds, self._measured, self.unready))
+        return exposition(CATALOGUE, families(self.parts, self.feeds, self.measured, self.unready))

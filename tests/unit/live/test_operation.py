@@ -14,11 +14,12 @@ import pytest
 
 from sessionwatch.live.exposition import Histogram, Metric, Pauses, Sample, exposition
 from sessionwatch.live.feeds import Feeds
-from sessionwatch.live.lane_reports import LaneReports
+from sessionwatch.live.lane_reports import LaneReports, RawReports, WorkerReports
 from sessionwatch.live.logs import begin_log
-from sessionwatch.live.metrics import CATALOGUE
+from sessionwatch.live.metrics import CATALOGUE, Measured
 from sessionwatch.live.readiness import Watchdog
 from streams.accounting import Accounting
+from streams.adapters import adapters
 from streams.kafka.batches import Batch, Outcome, Output, Record
 from streams.kafka.lane import LaneCounts
 from streams.monitoring import Monitor, Reports
@@ -178,6 +179,29 @@ def test_a_worker_tells_of_itself(clock: Clock) -> None:
     assert "sessionwatch_ready 1\n" in text
     named = set(re.findall(r"# TYPE sessionwatch_(\w+)", text))
     assert named == set(CATALOGUE) - {"held_events", "refused_total"}
+
+
+class FakeNormaliser(FakeJudges):
+    """A normaliser, as its reports see it."""
+
+    adapter = adapters(())["okta"]
+
+
+def test_a_normaliser_tells_of_the_format_that_speaks(clock: Clock) -> None:
+    """By what comes to its raw topic, whatever that says."""
+    feeds = Feeds({"okta": timedelta(seconds=5)}, clock, clock.now)
+    normaliser: Any = FakeNormaliser()
+    worker = WorkerReports(feeds, Measured())
+    part = worker.parts["okta"] = RawReports(normaliser, feeds, "n", begin_log("normalise", "text"), worker.measured)
+    part.lane = FakeLane()
+    clock.s = 4
+    part.judge(Batch("t", 0, [FakeRecord(b"anything")], {}, fresh=True))
+    clock.s = 8
+    assert part.look() == []
+    assert worker.unready() == "okta: recovering: 11 entries read"
+    assert 'sessionwatch_lag_events{partition="okta/0"} 3\n' in worker.metrics()
+    clock.s = 10
+    assert [json.loads(one.value)["operational"] for one in part.look()] == ["feed_silent"]
 
 
 def test_a_monitor_answers() -> None:
