@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Final
-
-from aiokafka.partitioner import murmur2
 
 REMEMBERED_MAX: Final = 100_000
 """Keys whose hash is remembered; when there are more, all are forgotten."""
 _POSITIVE: Final = 0x7FFFFFFF
+
+
+@cache
+def _murmur2() -> Callable[[bytes], int]:
+    from aiokafka.partitioner import murmur2  # of an extra that those without Kafka do not have
+
+    hashed: Callable[[bytes], int] = murmur2
+    return hashed
 
 
 class Keys:
@@ -24,5 +32,5 @@ class Keys:
         if found is None:
             if len(self._hashes) >= REMEMBERED_MAX:
                 self._hashes.clear()
-            found = self._hashes[key] = murmur2(key) & _POSITIVE
+            found = self._hashes[key] = _murmur2()(key) & _POSITIVE
         return found % partitions

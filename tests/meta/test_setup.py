@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -182,3 +183,18 @@ def test_moved_checkout_gets_an_environment_of_its_own(machine: Machine) -> None
     machine.folder = machine.folder.rename(machine.folder.with_name("moved"))
     assert machine.install("run", python).returncode == 0
     assert machine.done()[0] == "venv"
+
+
+def test_without_the_extra_every_command_starts(root: Path) -> None:
+    """`make run` installs no Kafka client, so that importing the command must not ask for one."""
+    script = (
+        "import sys\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name.split('.')[0] in {'aiokafka', 'crc32c', 'faust', 'kafka', 'mode'}:\n"
+        "            raise ModuleNotFoundError(f'no {name} here')\n"
+        "sys.meta_path.insert(0, Missing())\n"
+        "import sessionwatch.cli.main\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
