@@ -17,9 +17,10 @@ from sessionwatch.responses.broker import Broker
 from sessionwatch.responses.broker_setup import broker_of, known_brokers
 from tests.contract.brokers.far_side import SECRET, FarSide, order
 from tests.contract.brokers.hostile import FAULTS, closes_at_once, hostile
+from tests.contract.brokers.keycloak_side import KeycloakSide
 from tests.contract.brokers.reference_side import ReferenceSide
 
-FAR_SIDES: dict[str, type[FarSide]] = {"reference": ReferenceSide}
+FAR_SIDES: dict[str, type[FarSide]] = {"keycloak": KeycloakSide, "reference": ReferenceSide}
 """The far side of each adapter; one more line for one more broker."""
 
 each = pytest.mark.parametrize("name", list(FAR_SIDES))
