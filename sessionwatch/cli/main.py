@@ -18,6 +18,7 @@ from sessionwatch.cli import (
     dead_letter,
     doctor,
     explain,
+    export,
     formats,
     live,
     normalise,
@@ -61,6 +62,7 @@ app.command("topics")(topics.topics_command)
 app.add_typer(control.app, name="control")
 app.command("explain")(explain.explain_command)
 app.command("report")(report.report_command)
+app.command("export")(export.export_command)
 app.command("compare")(compare.compare_command)
 app.command("convert")(convert.convert_command)
 app.command("doctor")(doctor.doctor_command)

@@ -38,6 +38,7 @@ COMMANDS = (
     "explain",
     "compare",
     "report",
+    "export",
     "convert",
     "formats",
     "detectors",
