@@ -219,3 +219,17 @@ def test_it_is_set_up_by_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     file.write_text("broker: keycloak\nbase: http://sso.example\nrealm: clinic\n")
     with pytest.raises(BrokerError):
         broker_of(str(file))
+
+
+def test_lists_where_words_are_due_are_no_success() -> None:
+    """An answer of another shape, of the admin interface itself, is an outcome and no exception."""
+
+    async def told(side: KeycloakSide, broker: KeycloakBroker) -> None:
+        side.credentials["ann"] = [{"type": ["otp"]}, "otp", {"type": "otp"}]  # type: ignore[list-item, dict-item]  # of another shape
+        side.users["ann"]["attributes"] = ["ward"]
+        session = side.sign_in("ann")
+        assert (await broker.do(order("step_up", "ann"))).detail == "nonsense"
+        side.online[session] = "bo"
+        assert await broker.session_alive("ann", session) is False
+
+    on(told)

@@ -27,7 +27,7 @@ _NO_CONTENT: Final = 204
 _UNAUTHORISED: Final = 401
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
-_GONE: Final = frozenset({"Sesssion not found", "Session not found"})
+_GONE: Final = ("Sesssion not found", "Session not found")  # no set: a list cannot be looked for in one
 """What a 404 says of a session that has ended; the first is how Keycloak spells it."""
 _NOT_FOUND_WORDS: Final = {
     "User not found": "no_such_user",
@@ -303,7 +303,8 @@ def _of_profile(where: str, attribute: str, reply: Reply) -> list[str]:
     declared = [one for one in told if isinstance(one, dict) and one.get("name") == attribute]
     if declared:
         rights = declared[0].get("permissions")
-        own = isinstance(rights, dict) and "user" in (rights.get("edit") or ())
+        edit = rights.get("edit") if isinstance(rights, dict) else None
+        own = isinstance(edit, list) and "user" in edit
         return [f"{where}: users may edit {attribute} themselves; let only admins edit it"] if own else []
     policy = reply.field("unmanagedAttributePolicy")
     if policy == "ADMIN_EDIT":

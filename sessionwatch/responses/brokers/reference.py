@@ -112,7 +112,8 @@ class ReferenceBroker(Broker):
     def _answered(self, action: Action, reply: Reply) -> Outcome:
         """A 2xx that names our action and says what came of it; any other is no answer."""
         result, lifetime = reply.field("result"), self.capabilities.token_lifetime
-        if reply.field("id") != action.id or result not in {"applied", "accepted", "already_applied"}:
+        # A tuple, since an answer may hold a list there, which no set can be asked for.
+        if reply.field("id") != action.id or result not in ("applied", "accepted", "already_applied"):
             return Outcome(result="retryable", status=reply.status, detail="nonsense")
         until = datetime.now(UTC) + lifetime if lifetime is not None and action.destructive else None
         return Outcome(result=result, status=reply.status, worst_case_effective_at=until)

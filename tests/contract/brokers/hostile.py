@@ -74,6 +74,8 @@ FAULTS: dict[str, tuple[Answer, str]] = {
     "packed": (packed_bomb, "retryable"),
     "no HTTP": (no_http, "retryable"),
     "nonsense": (status("200 OK", b"<html>welcome</html>"), "retryable"),
+    "another shape": (status("200 OK", b'{"id": [], "result": [], "access_token": {}, "error": {}}'), "retryable"),
+    "not found, in another shape": (status("404 Not Found", b'{"error": [], "result": {}}'), "rejected"),
     "redirect": (status("301 Moved", b"", "Location: http://127.0.0.1:9/steal"), "rejected"),
     "bad request": (status("400 Bad Request"), "rejected"),
     "unauthorised": (status("401 Unauthorized"), "rejected"),
