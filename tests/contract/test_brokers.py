@@ -19,8 +19,9 @@ from tests.contract.brokers.far_side import SECRET, FarSide, order
 from tests.contract.brokers.hostile import FAULTS, closes_at_once, hostile
 from tests.contract.brokers.keycloak_side import KeycloakSide
 from tests.contract.brokers.reference_side import ReferenceSide
+from tests.contract.brokers.webhook_side import WebhookSide
 
-FAR_SIDES: dict[str, type[FarSide]] = {"keycloak": KeycloakSide, "reference": ReferenceSide}
+FAR_SIDES: dict[str, type[FarSide]] = {"keycloak": KeycloakSide, "reference": ReferenceSide, "webhook": WebhookSide}
 """The far side of each adapter; one more line for one more broker."""
 
 each = pytest.mark.parametrize("name", list(FAR_SIDES))
