@@ -19,10 +19,15 @@ def write_alerts(path: Path, alerts: Iterable[bytes]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            file.writelines(alert + b"\n" for alert in alerts)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(file.name).chmod(0o666 & ~umask)
-        Path(file.name).replace(path)
+            beside = Path(file.name)
+        try:
+            with beside.open("wb") as file:
+                file.writelines(alert + b"\n" for alert in alerts)
+            umask = os.umask(0)
+            os.umask(umask)
+            beside.chmod(0o666 & ~umask)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)  # still there only where something went wrong
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}; give another path") from error

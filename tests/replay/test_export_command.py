@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from models.alerts import Alert
+from sessionwatch.cli.export import Form
+from sessionwatch.errors import InputError
+from streams.sinks.alert_file import write_alerts
 from streams.sinks.encoding import ENCODERS
 from streams.sinks.outgoing import outgoing
 from tests.replay.command import sessionwatch
 from tests.unit.streams.sinks.siem_alerts import alert, notice
 
 GOLDEN = Path(__file__).parent / "hospital-day.alerts.jsonl"
+
+
+def test_every_form_can_be_asked_for() -> None:
+    """What `--as` takes is what there are encoders for."""
+    assert [form.value for form in Form] == list(ENCODERS)
+
+
+def test_a_run_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
+    """The file is there whole or not at all, and what was begun beside it is gone."""
+
+    def lines() -> Iterator[bytes]:
+        yield b"first"
+        raise InputError("the second cannot be read")
+
+    with pytest.raises(InputError):
+        write_alerts(tmp_path / "out", lines())
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("form", ENCODERS)
