@@ -11,6 +11,7 @@ from models.actions import Outcome
 from sessionwatch.errors import UsageError
 from sessionwatch.responses.brokers.webhook import key_of
 from sessionwatch.responses.credentials import Secret
+from sessionwatch.responses.embedded import EmbeddedSessions
 from tests.contract.brokers.far_side import SECRET, order
 from tests.contract.brokers.webhook_side import WebhookSide
 
@@ -45,7 +46,7 @@ def test_a_result_that_is_no_word_is_no_success(monkeypatch: pytest.MonkeyPatch)
     async def run() -> None:
         side = WebhookSide()
         await side.start()
-        monkeypatch.setattr(side.sessions, "order", lambda _id, _said: ["applied"])
+        monkeypatch.setattr(EmbeddedSessions, "order", lambda _self, _id, _said: ["applied"])
         broker = side.keyed(SECRET)
         told = await broker.do(order("kill_user", "ann"))
         assert told == Outcome(result="retryable", status=200, detail="nonsense")
