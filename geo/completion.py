@@ -52,9 +52,9 @@ def vetted(place: Place, source: PlaceSource, build: str = "") -> Place:
     """A place as somebody gave it, fit to be judged: the country as a code, a coordinate only where it is evidence.
 
     A coordinate off the globe, or surely outside the country named beside it, is left out; a radius that is missing
-    or no number becomes the usual one; the known centre of a country, with no city named, has the country's radius at
-    least, whatever is stated. Where nothing is left but the class of the network, nobody said where it is:
-    `source` is empty.
+    or no number becomes the usual one; a coordinate that stands for a whole country has the country's radius at least,
+    whatever is stated: of a database that names nothing smaller, and the known centre where no city is named. Where
+    nothing is left but the class of the network, nobody said where it is: `source` is empty.
 
     >>> vetted(Place(37.8, -122.4, 20.0, "Argentina"), "log")
     Place(latitude=None, longitude=None, radius_km=0.0, country='AR', region='', city='', asn=0, organisation='', \
@@ -63,12 +63,7 @@ network_class='', source='log', build='')
     latitude, longitude, radius_km = place.latitude, place.longitude, place.radius_km
     if not (isfinite(radius_km) and radius_km > 0):
         radius_km = usual_radius_km(place.country, place.region, place.city)
-    if (
-        latitude is not None
-        and longitude is not None
-        and not place.city
-        and is_centre(latitude, longitude, place.country)
-    ):
+    if _stands_for_country(place, source):
         radius_km = max(radius_km, country_radius_km(place.country))
     if (
         latitude is None
@@ -91,6 +86,15 @@ network_class='', source='log', build='')
         source if latitude is not None or place.asn or any(names) else "",
         build,
     )
+
+
+def _stands_for_country(place: Place, source: PlaceSource) -> bool:
+    """Databases put whom they know the country of somewhere in it, and state the radius of that spot."""
+    if place.latitude is None or place.longitude is None or place.city:
+        return False
+    if source == "database" and place.country and not place.region:
+        return True
+    return is_centre(place.latitude, place.longitude, place.country)
 
 
 def completed(first: Place, second: Place) -> Place:

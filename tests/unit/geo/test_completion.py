@@ -145,4 +145,15 @@ def test_the_known_centre_of_a_country_is_as_wide_as_the_country_whatever_is_sta
     assert vetted(Place(*centre, "US"), "database").radius_km == country_radius_km("US")
     assert vetted(Place(38.0, -97.0, 6_000.0, "US"), "database").radius_km == 6_000
     assert vetted(Place(*centre, "US", "Kansas", "Cheney"), "database").radius_km == 1
-    assert vetted(Place(37.69, -97.34, 20.0, "US"), "database").radius_km == 20
+    assert vetted(Place(37.69, -97.34, 20.0, "US"), "log").radius_km == 20
+
+
+@pytest.mark.parametrize(("country", "at"), [("DE", (51.29, 9.49)), ("TR", (39.06, 34.91)), ("GB", (54.76, -2.7))])
+def test_a_database_that_knows_the_country_alone_is_as_wrong_as_the_country_is_large(country, at):
+    """Wherever its coordinate lies and whatever it states; a region or a city is a smaller thing, and so is a log's."""
+    assert vetted(Place(*at, 100.0, country), "database").radius_km == country_radius_km(country)
+    assert vetted(Place(*at, 6_000.0, country), "database").radius_km == 6_000
+    assert vetted(Place(*at, 100.0, country, "Somewhere"), "database").radius_km == 100
+    assert vetted(Place(*at, 100.0, country, "", "Anytown"), "database").radius_km == 100
+    assert vetted(Place(*at, 100.0, country), "log").radius_km == 100
+    assert vetted(Place(*at, 100.0), "database").radius_km == 100
