@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from detectors.impossible_travel import TravelParams
 from models.alerts import Alert, Notice
 from models.rules import RuleFile
 from sessionwatch.ruleset.fields import FIELDS
@@ -133,13 +133,21 @@ def test_readme_shows_what_make_run_types() -> None:
 
 
 def test_the_list_of_networks_on_its_page_is_read(tmp_path: Path) -> None:
-    """And the table there says what the detector does by default."""
+    """As it stands there."""
     (text,) = blocks(DOCS / "networks.md", "yaml")
     path = tmp_path / "our_networks.yaml"
     path.write_text(text, encoding="utf-8")
     assert len(load_network_lists([bundled_rules()], [path]).site) == 3
-    table = (DOCS / "networks.md").read_text(encoding="utf-8")
-    for name, effect in TravelParams().network_classes.items():
-        row = next(line for line in table.splitlines() if line.startswith("|") and f"`{name}`" in line)
-        words = {"ignore": "ignore", "lower": "less severe", "raise": "more severe"}
-        assert words[effect] in row
+
+
+def test_the_table_of_network_classes_says_what_the_bundled_rule_does() -> None:
+    """Each class that the rule names has its row with that effect, and no other row promises one."""
+    told = yaml.safe_load((ROOT / "rules" / "impossible_travel.yaml").read_text(encoding="utf-8"))
+    effects = told["params"]["network_classes"]
+    assert effects["corporate"] == "lower"
+    words = {"ignore": "ignore", "lower": "one step less severe", "raise": "one step more severe"}
+    rows = re.findall(r"^\| (`\w+`.*?) \|.*\| (.*?) \|$", (DOCS / "networks.md").read_text("utf-8"), re.MULTILINE)
+    said = {name: effect for names, effect in rows for name in re.findall(r"`(\w+)`", names)}
+    assert {name for name, effect in said.items() if effect not in {"never a place", "as any other"}} == {*effects}
+    for name, effect in effects.items():
+        assert said[name].split(",")[0] == words[effect], name
