@@ -58,7 +58,8 @@ def usable(folder: Path) -> bool:
 def kept(folder: Path, name: str, *, sound: Callable[[Path], bool], make: Callable[[BinaryIO], None]) -> Path:
     """The file `name` in `folder`, made by `make` where it is missing or not `sound`.
 
-    Several processes may ask at once: one makes it, the others wait for it. It appears whole or not at all.
+    Several processes may ask at once: one makes it, the others wait for it. It appears whole or not at all, also where
+    the power fails.
 
     Raises:
         OSError: it cannot be written.
@@ -74,11 +75,24 @@ def kept(folder: Path, name: str, *, sound: Callable[[Path], bool], make: Callab
             with open(half, "wb") as file:  # noqa: PTH123  # a descriptor has no path
                 hold(file)
                 make(file)
+                file.flush()
+                os.fsync(file.fileno())  # else the name may reach the disk before the contents do
             Path(half_path).replace(path)
+            _settle(folder)
         except BaseException:
             Path(half_path).unlink(missing_ok=True)
             raise
     return path
+
+
+def _settle(folder: Path) -> None:
+    """Bring the names in `folder` to the disk, where its file system can do that."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def hold(file: BinaryIO) -> None:

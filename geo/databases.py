@@ -251,9 +251,9 @@ class Databases:
         """
         if self._bundled is not None and not self._databases:
             places = self._bundled.look_up_many(addresses)
-            if any(place is not NOWHERE for place in places):
+            if any(place is not None and place is not NOWHERE for place in places):
                 self.attributions.add(self._bundled.attribution)
-            return list(places)
+            return places
         uncounted = Counter[str]()
         # Neighbours share networks, so one asks for what the next one finds remembered.
         order = sorted(range(len(addresses)), key=lambda n: addresses[n].number)

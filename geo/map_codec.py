@@ -59,11 +59,11 @@ def unpack(path: Path, out: BinaryIO) -> None:
             sections[part] = Section(array.dtype.str[1:], len(array), begins, array.nbytes)
             arrays.append(array)
             begins += array.nbytes + -array.nbytes % ALIGNED_BYTES
-    first = UNPACKED_MAGIC + msgspec.json.encode(Header(header.title, header.hash, sections))
+    whole_body = b"".join(array.tobytes() + bytes(-array.nbytes % ALIGNED_BYTES) for array in arrays)
+    written = Header(header.title, header.hash, sections, hashlib.sha256(whole_body).hexdigest())
+    first = UNPACKED_MAGIC + msgspec.json.encode(written)
     out.write(first + b" " * (-(len(first) + 1) % ALIGNED_BYTES) + b"\n")
-    for array in arrays:
-        out.write(array.tobytes())
-        out.write(bytes(-array.nbytes % ALIGNED_BYTES))
+    out.write(whole_body)
 
 
 def _squeezed(name: str, array: NDArray[Any]) -> bytes:

@@ -41,12 +41,16 @@ class Section(msgspec.Struct, frozen=True):
     size_bytes: int
 
 
-class Header(msgspec.Struct, frozen=True):
-    """The line of JSON: the title, the name of the map, and the sections in order."""
+class Header(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The line of JSON: the title, the name of the map, and the sections in order.
+
+    `body`: the SHA-256 of all that follows the line; only an unpacked map has it, a packed one is named by it.
+    """
 
     title: MapTitle
     hash: str
     sections: dict[str, Section]
+    body: str = ""
 
 
 def read_header(path: Path, magic: bytes = PACKED_MAGIC) -> tuple[Header, int]:

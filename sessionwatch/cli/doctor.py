@@ -121,6 +121,7 @@ def _networks(rules: list[Path], files: list[Path], now: datetime) -> Iterator[C
 
 def _map(now: datetime, *, alone: bool) -> Iterator[Check]:
     known = bundled_map(say)
+    known.check()
     yield Check("bundled map", "ok", f"{known.build}; {known.attribution}")
     yield from surroundings.clock(now, known.built_at, unsynchronised=surroundings.unsynchronised())
     age = now - known.built_at

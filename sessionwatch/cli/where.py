@@ -32,6 +32,8 @@ SCOPES_SAID: Final = {
 }
 """What the scope of an address means, in words."""
 
+_DAMAGED: Final = "a record of the database is damaged: run sessionwatch doctor"
+
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one address, as `--json` tells it; None where nobody knows."""
@@ -90,13 +92,15 @@ def where_command(  # as many as the command has options
 def known(locator: Locator, written: str, at: datetime) -> Known:
     """What `locator` knows of the address that is `written`, at an instant."""
     where = address(written.strip())
+    failed = sum(locator.failed.values())
     place = locator.locate(SessionEvent(id="where", at=at, kind="activity", ip=where.text)).place or Place()
+    damaged = sum(locator.failed.values()) > failed and not place.located
     return Known(
         written=written,
         address=where.text,
         network=where.network,
         scope=where.scope,
-        said=SCOPES_SAID[where.scope] or _said(place),
+        said=SCOPES_SAID[where.scope] or (_DAMAGED if damaged else _said(place)),
         latitude=place.latitude,
         longitude=place.longitude,
         radius_km=round(place.radius_km, 1) if place.located else None,

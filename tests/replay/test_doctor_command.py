@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 
+from geo.bundled import UNPACKED_SUFFIX, bundled_map
 from tests.replay.command import sessionwatch
 from tests.unit.geo.mmdb import BROKEN, city, write
 
@@ -51,3 +54,23 @@ def test_an_entry_that_has_ended_is_warned_of(tmp_path):
     told = sessionwatch("doctor", "--networks", ours)
     assert told.code == 0
     assert "warning  networks: ended: 192.0.2.0/24" in told.out
+
+
+def test_a_damaged_copy_of_the_map_is_found_and_nothing_ends_in_a_traceback(tmp_path, monkeypatch):
+    """Half of it never reached the disk: a look-up says so, and doctor which file to remove."""
+    bundled_map()
+    (file,) = Path(os.environ["SESSIONWATCH_CACHE"]).glob(f"*{UNPACKED_SUFFIX}")
+    whole, cache = file.read_bytes(), tmp_path / "cache"
+    cache.mkdir(mode=0o700)
+    (cache / file.name).write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
+    monkeypatch.setenv("SESSIONWATCH_CACHE", str(cache))
+    told = sessionwatch("where", "41.76.192.9")
+    assert told.code == 0, told.err
+    assert "41.76.192.9: a record of the database is damaged: run sessionwatch doctor" in told.out
+    found = sessionwatch("doctor")
+    assert found.code == 1
+    assert "FAULT    bundled map: cannot be used" in found.out
+    assert f"{cache / file.name}: damaged" in found.out
+    assert "remove the file" in found.out
+    (cache / file.name).unlink()
+    assert "41.76.192.9: Lagos, NG" in sessionwatch("where", "41.76.192.9").out

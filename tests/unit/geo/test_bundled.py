@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -217,6 +218,66 @@ def test_an_unpacked_map_that_was_cut_short_is_made_again(packed, tmp_path):
     whole = file.read_bytes()
     file.write_bytes(whole[:-100])
     assert ask(opened(other, (cache,)), "5.0.2.1").city == "Geneva"
+    assert file.read_bytes() == whole
+
+
+def test_an_unpacked_map_with_damage_inside_fails_look_ups_and_is_found_by_reading_it_whole(packed, tmp_path):
+    """Contents that never reached the disk: some answers cannot be given, and that is counted, never a traceback."""
+    copy, cache = tmp_path / "copy.map", tmp_path / "cache"
+    copy.write_bytes(packed.read_bytes())
+    opened(packed, (cache,)).check()
+    (file,) = cache.glob(f"*{UNPACKED_SUFFIX}")
+    whole = file.read_bytes()
+    half = len(whole) - (len(whole) - whole.index(b"\n", 40)) // 2
+    file.write_bytes(whole[:half] + bytes(len(whole) - half))
+    damaged = opened(copy, (cache,))
+    asked = [address(ip) for ip in ("5.0.0.1", "5.0.2.1", "9.1.2.3", "2a00::1", "2a00:1:0:2::", "10.1.2.3")]
+    databases = Databases([], damaged)
+    alone = [databases.look_up(one) for one in asked]
+    assert alone[-1] == (NOWHERE, True)
+    lost = [whole for _, whole in alone].count(False)
+    assert databases.failed == {"invented-2026-06": lost}
+    assert lost == 5
+    assert Databases([], damaged).look_up_many(asked) == [*[None] * 5, NOWHERE]
+    for refused in (lambda: damaged.look_up(asked[0]), damaged.check):
+        with pytest.raises(DatabaseError, match="remove the file, and the next start makes it again") as caught:
+            refused()
+        assert str(file) in str(caught.value)
+
+
+def test_one_changed_byte_anywhere_in_an_unpacked_map_is_found_by_reading_it_whole(packed, tmp_path):
+    """Where it only moves people somewhere else, no look-up can tell."""
+    opened(packed, (tmp_path / "first",))
+    (file,) = (tmp_path / "first").glob(f"*{UNPACKED_SUFFIX}")
+    whole = file.read_bytes()
+    begin = whole.index(b"\n", 40) + 1
+    for n, at in enumerate((begin, (begin + len(whole)) // 2, len(whole) - 1)):
+        cache, copy = tmp_path / f"cache {n}", tmp_path / f"{n}.map"
+        cache.mkdir(mode=0o700)
+        copy.write_bytes(packed.read_bytes())
+        (cache / file.name).write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(DatabaseError, match="damaged"):
+            opened(copy, (cache,)).check()
+
+
+def test_contents_are_on_the_disk_before_the_name_is(packed, tmp_path, monkeypatch):
+    """A power cut leaves the whole map or none; and one made before maps had a hash of their contents is made again."""
+    synced: list[str] = []
+    real = os.fsync
+
+    def seen(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    opened(packed, (tmp_path / "cache",))
+    assert [name.endswith(".part") for name in synced] == [True, False]
+    assert synced[1] == str(tmp_path / "cache")
+    (file,) = (tmp_path / "cache").glob(f"*{UNPACKED_SUFFIX}")
+    whole, copy = file.read_bytes(), tmp_path / "copy.map"
+    copy.write_bytes(packed.read_bytes())
+    file.write_bytes(re.sub(rb',"body":"[0-9a-f]{64}"}', b"}" + b" " * 75, whole, count=1))
+    opened(copy, (tmp_path / "cache",)).check()
     assert file.read_bytes() == whole
 
 
