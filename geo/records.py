@@ -46,6 +46,8 @@ class Traits(msgspec.Struct, frozen=True):
     is_anycast: bool = False
     is_satellite_provider: bool = False
     user_type: str = ""
+    connection_type: str = ""
+    mobile_country_code: str | int = ""
     autonomous_system_number: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] = 0
     autonomous_system_organization: str = ""
 
@@ -61,11 +63,15 @@ class CityRecord(msgspec.Struct, frozen=True):
 
 
 class NetworkRecord(msgspec.Struct, frozen=True):
-    """A record of an ASN or ISP database: who announces the network."""
+    """A record of an ASN or ISP database: who announces the network; ISP ones name the country of a mobile network."""
 
     autonomous_system_number: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] = 0
     autonomous_system_organization: str = ""
+    mobile_country_code: str | int = ""
 
+
+_CONNECTIONS: Final[dict[str, NetworkClass]] = {"Cellular": "mobile", "Satellite": "satellite"}
+"""Connection types that are classes of ours; `Corporate` says whose contract it is, and no site is known by that."""
 
 _USER_TYPES: Final[dict[str, NetworkClass]] = {"hosting": "hosting", "cellular": "mobile"}
 
@@ -73,9 +79,12 @@ _USER_TYPES: Final[dict[str, NetworkClass]] = {"hosting": "hosting", "cellular":
 def _network_class(traits: Traits) -> NetworkClass:
     if traits.is_anycast:
         return "anycast"
-    if traits.is_satellite_provider:
+    connection = _CONNECTIONS.get(traits.connection_type, "")
+    if traits.is_satellite_provider or connection == "satellite":
         return "satellite"
-    return _USER_TYPES.get(traits.user_type, "")
+    said = _USER_TYPES.get(traits.user_type, "") or connection
+    # An operator of telephones that also connects homes has a code; the connection, where it is said, tells them apart.
+    return said or ("mobile" if traits.mobile_country_code and not traits.connection_type else "")
 
 
 def city_place(record: Any, build: str) -> Place:
@@ -102,7 +111,11 @@ def city_place(record: Any, build: str) -> Place:
 def network_place(record: Any, build: str) -> Place:
     """What an ASN or ISP record says of the network; no geography."""
     read = msgspec.convert(record, NetworkRecord)
-    said = Place(asn=read.autonomous_system_number, organisation=read.autonomous_system_organization)
+    said = Place(
+        asn=read.autonomous_system_number,
+        organisation=read.autonomous_system_organization,
+        network_class="mobile" if read.mobile_country_code else "",
+    )
     return NOWHERE if said == NOWHERE else vetted(said, "database", build)
 
 
@@ -130,10 +143,6 @@ class FlatRecord(msgspec.Struct, frozen=True):
     city: str = ""
     latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)] | None = None
     longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)] | None = None
-
-
-_CONNECTIONS: Final[dict[str, NetworkClass]] = {"Cellular": "mobile", "Satellite": "satellite"}
-"""Connection types that are classes of ours; `Corporate` says whose contract it is, and no site is known by that."""
 
 
 def anonymous_place(record: Any, build: str) -> Place:

@@ -50,11 +50,25 @@ def test_a_system_number_has_32_bits():
         ({"user_type": "hosting"}, "hosting"),
         ({"user_type": "cellular"}, "mobile"),
         ({"user_type": "residential"}, ""),
+        ({"connection_type": "Satellite", "user_type": "hosting"}, "satellite"),
+        ({"connection_type": "Cellular"}, "mobile"),
+        ({"connection_type": "Cellular", "user_type": "hosting"}, "hosting"),
+        ({"connection_type": "Cable/DSL", "mobile_country_code": "222"}, ""),
+        ({"mobile_country_code": "222"}, "mobile"),
     ],
 )
 def test_traits_say_the_class_and_the_one_that_says_the_most_is_taken(traits, network_class):
     """What is in many places at once is in none."""
     assert city_place(MADRID | {"traits": traits}, "b").network_class == network_class
+
+
+def test_a_network_of_telephones_is_known_by_its_country_code():
+    """In ISP databases, as text or as a number; others have none."""
+    assert (
+        network_place({"autonomous_system_number": 64500, "mobile_country_code": "222"}, "b").network_class == "mobile"
+    )
+    assert network_place({"mobile_country_code": 222}, "b").network_class == "mobile"
+    assert network_place({"autonomous_system_number": 64500}, "b").network_class == ""
 
 
 @pytest.mark.parametrize(
