@@ -34,7 +34,11 @@ KM_PER_DEGREE_MAX: Final = 111.2
 
 
 class Fix(msgspec.Struct, array_like=True, frozen=True):
-    """One located event. `radius_km` already includes what its network class makes uncertain."""
+    """One located event. `radius_km` already includes what its network class makes uncertain.
+
+    `city` is the city that a log names, with its country: two fixes of one such city are at no distance, however far
+    apart their coordinates, since one of these is wrong.
+    """
 
     ref: EventRef
     latitude: float
@@ -46,6 +50,7 @@ class Fix(msgspec.Struct, array_like=True, frozen=True):
     asn: int = 0
     organisation: str = ""
     network_class: NetworkClass = ""
+    city: str = ""
 
     @property
     def device(self) -> str:
@@ -54,6 +59,8 @@ class Fix(msgspec.Struct, array_like=True, frozen=True):
 
     def minimum_km(self, other: Fix) -> float:
         """The least distance in km between the two: great circle less both radii, never below 0."""
+        if self.city and self.city == other.city:
+            return 0.0
         full = great_circle_km(self.latitude, self.longitude, other.latitude, other.longitude)
         return max(0.0, full - self.radius_km - other.radius_km)
 
@@ -100,6 +107,7 @@ def fix_of(event: PlacedEvent, class_radius_km: dict[NetworkClass, float]) -> Fi
         place.asn,
         place.organisation,
         place.network_class,
+        f"{place.city}, {place.country}".casefold() if place.source == "log" and place.city and place.country else "",
     )
 
 

@@ -186,7 +186,8 @@ class BundledMap:
             country, region, city = self._line("cell_texts", cell).split("\t")
             latitude, longitude = arrays["latitudes"][cell] / 100, arrays["longitudes"][cell] / 100
             said = Place(latitude, longitude, float(arrays["radii_km"][cell]), country, region, city)
-            known = self._cells[cell] = vetted(said, "database", self.build)
+            # Its names and coordinates are of one making: borders would cost more than they find.
+            known = self._cells[cell] = vetted(said, "database", self.build, borders=False)
         return known
 
     def _line(self, name: str, number: int) -> str:

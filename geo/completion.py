@@ -6,7 +6,8 @@ from functools import lru_cache
 from math import isfinite
 from typing import Final
 
-from geo.countries import countries_agree, country_code, country_radius_km, is_centre, lies_outside
+from geo.borders import lies_outside
+from geo.countries import countries_agree, country_code, country_radius_km, is_centre
 from models.places import Place, PlaceSource
 
 CITY_RADIUS_KM: Final = 50.0
@@ -48,13 +49,14 @@ def is_coordinate(latitude: float | None, longitude: float | None) -> bool:
 
 
 @lru_cache(maxsize=PLACES_CACHED_MAX)
-def vetted(place: Place, source: PlaceSource, build: str = "") -> Place:
+def vetted(place: Place, source: PlaceSource, build: str = "", *, borders: bool = True) -> Place:
     """A place as somebody gave it, fit to be judged: the country as a code, a coordinate only where it is evidence.
 
     A coordinate off the globe, or surely outside the country named beside it, is left out; a radius that is missing
     or no number becomes the usual one; a coordinate that stands for a whole country has the country's radius at least,
     whatever is stated: of a database that names nothing smaller, and the known centre where no city is named. Where
-    nothing is left but the class of the network, nobody said where it is: `source` is empty.
+    nothing is left but the class of the network, nobody said where it is: `source` is empty. Without
+    `borders`, only a coordinate far from its country is outside it.
 
     >>> vetted(Place(37.8, -122.4, 20.0, "Argentina"), "log")
     Place(latitude=None, longitude=None, radius_km=0.0, country='AR', region='', city='', asn=0, organisation='', \
@@ -69,7 +71,7 @@ network_class='', source='log', build='')
         latitude is None
         or longitude is None
         or not is_coordinate(latitude, longitude)
-        or lies_outside(latitude, longitude, radius_km, place.country)
+        or lies_outside(latitude, longitude, radius_km, place.country, borders=borders)
     ):
         latitude, longitude, radius_km = None, None, 0.0
     names = (place.country, place.region, place.city, place.organisation)

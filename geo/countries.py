@@ -12,8 +12,6 @@ from typing import Final
 
 import msgspec
 
-from geo.distance import great_circle_km
-
 COUNTRY_RADIUS_MIN_KM: Final = 500
 """No fix that names only a country counts as surer than this, however small the country."""
 
@@ -56,9 +54,6 @@ CENTRES: Final[dict[str, tuple[tuple[float, float], ...]]] = {
 }
 """Where databases put an address of which they know the country alone, degrees: the geographic coordinates of The
 World Factbook, and the place that GeoLite2 has used for the United States since its makers moved it into a lake."""
-
-OUTSIDE_MARGIN_KM: Final = 300
-"""How far outside its country's circle a coordinate must lie, besides its own radius, to contradict the country."""
 
 _NAMES_CACHED_MAX: Final = 4_096
 
@@ -151,19 +146,3 @@ def is_centre(latitude: float, longitude: float, written: str) -> bool:
         abs(latitude - north) < CENTRE_TOLERANCE_DEGREES and abs(longitude - east) < CENTRE_TOLERANCE_DEGREES
         for north, east in CENTRES.get(country_code(written), ())
     )
-
-
-def lies_outside(latitude: float, longitude: float, radius_km: float, written: str) -> bool:
-    """Whether a coordinate, with its radius, lies surely outside the country it is said to be in.
-
-    Circles are generous, so this finds a coordinate of another continent and not of a neighbouring country. False
-    where the country is not known.
-
-    >>> lies_outside(37.8, -122.4, 50, "Argentina"), lies_outside(45.5, 9.2, 50, "Italy")
-    (True, False)
-    """
-    country = country_named(written)
-    if country is None:
-        return False
-    apart_km = great_circle_km(latitude, longitude, country.latitude, country.longitude)
-    return apart_km > country.radius_km + radius_km + OUTSIDE_MARGIN_KM

@@ -1,4 +1,4 @@
-"""The outline of the world's countries, for drawing. It is coarse and judges nothing.
+"""The outline of the world's countries, for drawing, and for `geo.borders`. It is coarse.
 
 The table, with its source, is `outline.tsv` beside this file; `make outline` makes it.
 """

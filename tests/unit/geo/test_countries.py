@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from geo.countries import COUNTRIES, countries_agree, country_code, country_radius_km, lies_outside
+from geo.countries import COUNTRIES, countries_agree, country_code, country_radius_km
 
 
 @pytest.mark.parametrize(
@@ -34,30 +34,6 @@ def test_a_fix_of_a_whole_country_is_never_surer_than_500_km():
     assert min(country_radius_km(code) for code in COUNTRIES) == 500
     assert country_radius_km("nowhere") == 500
     assert country_radius_km("RU") > 4_000
-
-
-@pytest.mark.parametrize(
-    ("latitude", "longitude", "country", "outside"),
-    [
-        (37.77, -122.42, "Argentina", True),
-        (37.77, -122.42, "Japan", True),
-        (37.77, -122.42, "France", True),
-        (37.77, -122.42, "US", False),
-        (21.3, -157.9, "US", False),
-        (51.48, 0.0, "GB", False),
-        (0.0, 32.5, "UG", False),
-        (0.0, 0.0, "IT", True),
-        (-16.5, 179.9, "FJ", False),
-        (-16.5, -179.9, "FJ", False),
-        (64.2, -173.3, "RU", False),
-        (48.5, 9.0, "FR", False),
-        (37.77, -122.42, "Atlantis", False),
-        (37.77, -122.42, "", False),
-    ],
-)
-def test_only_a_coordinate_that_is_surely_elsewhere_contradicts_its_country(latitude, longitude, country, outside):
-    """Islands, overseas states and the date line included; a neighbouring country is not surely elsewhere."""
-    assert lies_outside(latitude, longitude, 50, country) is outside
 
 
 def test_silence_contradicts_nothing():

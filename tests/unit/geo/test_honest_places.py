@@ -61,3 +61,24 @@ def test_the_public_database_accuses_nobody_within_one_country_that_it_knows_alo
     naha = Place(26.21, 127.68, 20.0, "JP", "", "Naha")
     assert not accused(locator, ("192.0.2.1", naha), ("2001:218::1", None))
     assert accused(locator, ("192.0.2.1", Place(48.86, 2.35, 20.0, "FR", "", "Paris")), ("2001:218::1", None))
+
+
+LONDON, MARSEILLE = (51.5, -0.12, 20.0), (43.3, 5.37, 20.0)
+
+
+@pytest.mark.parametrize("other", ["FR", "France", "fra"])
+def test_london_with_the_name_of_marseille_is_no_journey_from_marseille(other):
+    """The log contradicts itself; the same coordinate with its own names is one."""
+    home = ("192.0.2.1", Place(*MARSEILLE, "FR", "", "Marseille"))
+    assert not accused(Locator(), home, ("192.0.2.2", Place(*LONDON, other, "", "Lyon")))
+    assert accused(Locator(), home, ("192.0.2.2", Place(*LONDON, "GB", "", "London")))
+
+
+def test_two_places_of_a_log_with_one_city_are_no_journey():
+    """One of the coordinates is wrong, both of them in the country; another city there is a journey."""
+    boston, seattle = (42.36, -71.06, 20.0), (47.61, -122.33, 20.0)
+    home = ("192.0.2.1", Place(*boston, "US", "", "Boston"))
+    for country, name in (("US", "Boston"), ("United States", "boston")):
+        assert not accused(Locator(), home, ("192.0.2.2", Place(*seattle, country, "", name)))
+    assert accused(Locator(), home, ("192.0.2.2", Place(*seattle, "US", "", "Seattle")))
+    assert accused(Locator(), home, ("192.0.2.2", Place(*seattle, "US")))
