@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -13,6 +14,7 @@ from geo.addresses import address
 from geo.locator import Locator
 from models.events import SessionEvent
 from models.places import NetworkClass, Place
+from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.geography import GeoOption, plan_asked, say, thanks
 from sessionwatch.cli.outputs import check_outputs, write_page
 from sessionwatch.cli.terminal import speaker
@@ -24,13 +26,16 @@ SCOPES_SAID: Final = {
     "private": "inside one organisation (RFC 1918, RFC 4193): no place",
     "cgnat": "between a carrier and its customers (RFC 6598): no place",
     "loopback": "the machine itself: no place",
-    "link_local": "one cable: no place",
+    "link_local": "link-local: one cable or radio: no place",
     "documentation": "for documentation (RFC 5737, RFC 3849)",
     "multicast": "a group of receivers, nobody's own address: no place",
     "reserved": "reserved, or a tunnel whose other end is elsewhere: no place",
     "public": "",
 }
 """What the scope of an address means, in words."""
+
+_PORT: Final = re.compile(r"(?P<bare>[0-9.]+):[0-9]+|\[(?P<bracketed>[0-9A-Fa-f:.]+)\](:[0-9]+)?")
+_ZEROS: Final = re.compile(r"\b0+(?=[0-9])")
 
 _DAMAGED: Final = "a record of the database is damaged: run sessionwatch doctor"
 
@@ -80,13 +85,12 @@ def where_command(  # as many as the command has options
     if as_json:
         for one in found:
             typer.echo(msgspec.json.encode(one).decode())
-        return
-    console = speaker()
-    for one in found:
-        for line in lines(one):
+    else:
+        console = speaker()
+        for line in [*(line for one in found for line in lines(one)), *thanks(locator.attributions)]:
             console.print(line, markup=False, soft_wrap=True)
-    for line in thanks(locator.attributions):
-        console.print(line, markup=False, soft_wrap=True)
+    if not all(one.address for one in found):
+        raise typer.Exit(Exit.DEAD_LETTERS)
 
 
 def known(locator: Locator, written: str, at: datetime) -> Known:
@@ -100,7 +104,8 @@ def known(locator: Locator, written: str, at: datetime) -> Known:
         address=where.text,
         network=where.network,
         scope=where.scope,
-        said=SCOPES_SAID[where.scope] or (_DAMAGED if damaged else _said(place)),
+        said=(SCOPES_SAID[where.scope] if where.text else no_address(written))
+        or (_DAMAGED if damaged else _said(place)),
         latitude=place.latitude,
         longitude=place.longitude,
         radius_km=round(place.radius_km, 1) if place.located else None,
@@ -113,6 +118,31 @@ def known(locator: Locator, written: str, at: datetime) -> Known:
         source=place.source,
         build=place.build,
     )
+
+
+def no_address(written: str) -> str:
+    """What is wrong with what is `written` instead of an address, and what to type.
+
+    >>> no_address("192.0.2.7:443")
+    'no address: it has a port; give the bare address, 192.0.2.7'
+    >>> no_address("mail.example")
+    'no address: host names are not looked up'
+    """
+    text = written.strip()
+    if not text:
+        return "no address: it is empty; give an address such as 192.0.2.7"
+    bare, _, prefix = text.partition("/")
+    if prefix and address(bare).text:
+        return f"no address: it has a prefix; give the bare address, {bare}"
+    if found := _PORT.fullmatch(text):
+        bare = found["bare"] or found["bracketed"]
+        if address(bare).text:
+            what = "a port" if found["bare"] or found[3] else "brackets"
+            return f"no address: it has {what}; give the bare address, {bare}"
+    bare = _ZEROS.sub("", text)
+    if bare != text and address(bare).text:
+        return f"no address: it has a leading zero; give the bare address, {bare} unless it is octal"
+    return SCOPES_SAID[""]
 
 
 def row(one: Known) -> Row:
@@ -153,7 +183,7 @@ def lines(one: Known) -> list[str]:
     told.append(("operator", f"AS{one.asn} {one.organisation}".strip() if one.asn else one.organisation))
     told.append(("class", (one.network_class or "ordinary, or not known") if one.address else ""))
     told.append(("from", one.build))
-    return [f"{one.written}: {first}", *(f"  {name:<12}{said}" for name, said in told if said)]
+    return [f"{one.written or '(empty)'}: {first}", *(f"  {name:<12}{said}" for name, said in told if said)]
 
 
 def _said(place: Place) -> str:

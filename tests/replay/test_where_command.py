@@ -10,13 +10,13 @@ from tests.unit.geo.mmdb import asn, city, write
 
 
 def test_tells_where_how_sure_what_network_and_who_says_so(tmp_path):
-    """A place, an address of each scope, a name, and a network that a list knows: none is an error."""
+    """A place, an address of each scope, and a network that a list knows; a name is told to be no address."""
     milan = city("IT", city="Milan", region="Lombardy", at=(45.4642, 9.19), radius_km=20)
     cities = write(tmp_path / "city.mmdb", {"81.2.69.0/24": milan, "81.2.70.0/24": city("GB", at=(54.0, -2.0))})
     numbers = write(tmp_path / "asn.mmdb", {"81.2.69.0/24": asn(3269, "ASN-IBSNAZ")}, type="GeoLite2-ASN")
     asked = ["81.2.69.7", "81.2.70.1", "10.1.2.3", "2002:5102:4507::1", "mail.example", "8.8.8.8", "203.0.113.9"]
     told = sessionwatch("where", *asked, "--geo", cities, "--geo", numbers)
-    assert told.code == 0, told.err
+    assert told.code == 3, told.err
     assert told.out.splitlines()[:5] == [
         "81.2.69.7: Milan, IT, within 20 km",
         "  coordinate  45.4642, 9.1900",
@@ -65,7 +65,7 @@ def test_draws_places_with_their_radii_and_nothing_that_is_no_place(tmp_path):
     cities = write(tmp_path / "city.mmdb", {"81.2.69.0/24": city("IT", city="Milan", at=(45.46, 9.19), radius_km=20)})
     page = tmp_path / "places.html"
     told = sessionwatch("where", "81.2.69.7", "8.8.8.8", "<script>x</script>", "--geo", cities, "--map", page)
-    assert told.code == 0, told.err
+    assert told.code == 3, told.err
     text = page.read_text("utf-8")
     assert text.count("<circle") == 1
     assert "Milan, IT, within 20 km" in text
@@ -112,3 +112,26 @@ def test_networks_that_are_no_place_are_told_and_not_drawn(tmp_path):
     assert text.count("<circle") == len(drawn)
     for name in hidden:
         assert f"no place of a person: {name} (the network is put in Milan, IT)" in text
+
+
+def test_what_is_no_address_is_told_why_and_what_to_type():
+    """Ports, brackets, prefixes, zeros, nothing at all; the others are told as ever, and the code is 3."""
+    wanted = {
+        "80.114.221.214:52378": "no address: it has a port; give the bare address, 80.114.221.214",
+        "[2a01::1]:47114": "no address: it has a port; give the bare address, 2a01::1",
+        "[2a01::1]": "no address: it has brackets; give the bare address, 2a01::1",
+        "010.1.1.1": "no address: it has a leading zero; give the bare address, 10.1.1.1 unless it is octal",
+        "41.76.192.9/24": "no address: it has a prefix; give the bare address, 41.76.192.9",
+        "": "no address: it is empty; give an address such as 192.0.2.7",
+        "mail.example:25": "no address: host names are not looked up",
+        "300.1.1.1": "no address: host names are not looked up",
+    }
+    told = sessionwatch("where", *wanted, "192.0.2.1", "--geo", "none")
+    assert told.code == 3
+    for written, said in wanted.items():
+        assert f"{written or '(empty)'}: {said}" in told.out.splitlines()
+    assert "192.0.2.1: for documentation (RFC 5737, RFC 3849)" in told.out.splitlines()
+    for words in (("192.0.2.1/24",), ("192.0.2.1/24", "--json")):
+        assert sessionwatch("where", *words, "--geo", "none").code == 3
+    sound = sessionwatch("where", "fe80::1%eth0", "--geo", "none")
+    assert (sound.code, sound.out.splitlines()[0]) == (0, "fe80::1%eth0: link-local: one cable or radio: no place")
