@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from geo.locator import Locator
 from geo.networks import KnownNetwork
+from models.events import SessionEvent
 from models.instants import to_us
+from models.places import Place
 from models.rules import instant_of
 from sessionwatch.errors import RulesetError
 from sessionwatch.ruleset.loading import bundled_rules, load_rules
@@ -73,6 +77,32 @@ def test_the_curated_list_says_why_and_from_where_of_each_entry():
     assert text.count("network: ") == text.count("source: ") == text.count("reason: ") == len(curated)
     classes = {known.network_class for known in curated.values()}
     assert classes == {"relay", "sase", "vpn", "hosting", "mobile", "satellite", "tor", "anycast", "cloud_backend"}
+
+
+@pytest.mark.parametrize(
+    ("ip", "asn", "network_class"),
+    [
+        ("20.190.190.1", 8075, "cloud_backend"),
+        ("20.20.33.1", 8075, "cloud_backend"),
+        ("40.126.1.1", 8075, "cloud_backend"),
+        ("52.97.1.1", 8075, "cloud_backend"),
+        ("52.101.1.1", 8075, "cloud_backend"),
+        ("52.105.1.1", 8075, "cloud_backend"),
+        ("52.109.1.1", 8075, "cloud_backend"),
+        ("52.113.1.1", 8075, "cloud_backend"),
+        ("2603:1063:1::1", 8075, "cloud_backend"),
+        ("2603:10a6::1", 8075, "cloud_backend"),
+        ("20.98.1.1", 8075, "hosting"),
+        ("52.20.1.1", 14618, "hosting"),
+    ],
+)
+def test_servers_that_act_for_users_are_told_from_machines_that_anybody_can_rent(ip, asn, network_class):
+    """Of one system: what Microsoft publishes for Microsoft 365 is nobody's place, its customers' machines are."""
+    locator = Locator(curated=load_network_lists([bundled_rules()]).curated)
+    event = SessionEvent(
+        id="a", at=datetime(2026, 3, 2, tzinfo=UTC), kind="login", ip=ip, place=Place(country="NL", asn=asn)
+    )
+    assert locator.locate(event).place.network_class == network_class
 
 
 @pytest.mark.parametrize(
