@@ -17,13 +17,14 @@ class Remark:
     skipped: foreign, unreadable or too large, nothing of it was read. cut_short, damaged: it ends too early, or cannot
     be unpacked further; `records` were read until then. empty: no records stand in it. misread: it was
     read as the format that the user told, and no record fits that. begins_late: what it held before is deleted. frozen:
-    it grows, and was read until where it ended at the start.
+    it grows, and was read until where it ended at the start. `is_lost`: it may be a log, and nothing of it was read.
     """
 
     file: str
     what: What
     why: str = ""
     records: int = 0
+    is_lost: bool = False
 
     def __str__(self) -> str:
         """One line for a person."""
@@ -75,6 +76,12 @@ class Accounting:
     def dead_letter(self) -> int:
         """Records in the dead letter."""
         return self.dead_letters.total()
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether some input is in the dead letter, or could not be read to its end or at all."""
+        cut = any(remark.is_lost or remark.what in {"cut_short", "damaged"} for remark in self.remarks)
+        return cut or self.dead_letter > 0
 
     @property
     def adds_up(self) -> bool:

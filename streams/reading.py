@@ -126,7 +126,7 @@ class _Reader:
         try:
             stream = feed.stream or ByteStream(feed.file)
         except InputError as error:
-            self._remark(feed, "skipped", str(error), 0)
+            self._remark(feed, "skipped", str(error), 0, is_lost=True)
             return
         chunks = itertools.chain(feed.begun, feed.rest) if feed.stream else stream.chunks()
         limits = (self._settings.record_bytes_max, self._settings.document_bytes_max)
@@ -146,7 +146,8 @@ class _Reader:
             self._told(done + stream.bytes_read)
         except DocumentTooLargeError:
             limit_mib = self._settings.document_bytes_max // (1024 * 1024)
-            self._remark(feed, "skipped", f"a JSON document of more than {limit_mib} MiB; give JSON Lines instead", 0)
+            why = f"a JSON document of more than {limit_mib} MiB; give JSON Lines instead"
+            self._remark(feed, "skipped", why, 0, is_lost=True)
         finally:
             stream.close()
         self._ended(feed, stream.fault, read, dead, fragments)
@@ -171,5 +172,5 @@ class _Reader:
         if self._progress is not None:
             self._progress(bytes_done, self._bytes_total)
 
-    def _remark(self, feed: Feed, what: What, why: str, records: int) -> None:
-        self._accounting.remarks.append(Remark(feed.file.path, what, why, records))
+    def _remark(self, feed: Feed, what: What, why: str, records: int, *, is_lost: bool = False) -> None:
+        self._accounting.remarks.append(Remark(feed.file.path, what, why, records, is_lost))

@@ -154,7 +154,7 @@ def _surveyed(file: InputFile, formats: _Formats, accounting: Accounting) -> Fee
     except InputError as error:
         if file.named:
             raise
-        accounting.remarks.append(Remark(file.path, "skipped", str(error).partition(": ")[2]))
+        accounting.remarks.append(Remark(file.path, "skipped", str(error).partition(": ")[2], is_lost=True))
         return None
     once = file.size_bytes is None
     try:

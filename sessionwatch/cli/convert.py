@@ -55,8 +55,7 @@ def convert_command(
     )
     for remark in accounting.remarks:
         told.print(f"! {remark}", markup=False, soft_wrap=True)
-    cut = any(remark.what in {"cut_short", "damaged"} for remark in accounting.remarks)
-    raise typer.Exit(Exit.DEAD_LETTERS if accounting.dead_letter or cut else Exit.DONE)
+    raise typer.Exit(Exit.DEAD_LETTERS if accounting.is_incomplete else Exit.DONE)
 
 
 def _write(blocks: Iterable[list[SessionEvent]], file: BinaryIO) -> None:

@@ -45,5 +45,4 @@ def unread_remarks(accounting: Accounting) -> list[str]:
 
 def ended(accounting: Accounting) -> Exit:
     """How a command ends that could read so much."""
-    cut = any(remark.what in {"cut_short", "damaged"} for remark in accounting.remarks)
-    return Exit.DEAD_LETTERS if accounting.dead_letter or cut else Exit.DONE
+    return Exit.DEAD_LETTERS if accounting.is_incomplete else Exit.DONE

@@ -201,8 +201,7 @@ def find(request: Request, look: Callable[[Iterable[SessionEvent], list[Told]], 
     summary.remarks += _about_window(request.window, seen)
     if interrupted:
         return Found(summary, told, Exit.INTERRUPTED)
-    cut = any(remark.what in {"cut_short", "damaged"} for remark in accounting.remarks)
-    return Found(summary, told, Exit.DEAD_LETTERS if accounting.dead_letter or cut else Exit.DONE)
+    return Found(summary, told, Exit.DEAD_LETTERS if accounting.is_incomplete else Exit.DONE)
 
 
 def _read(

@@ -185,6 +185,6 @@ def _document(data: bytes, record_bytes_max: int, *, whole: bool) -> Beginning:
 
 
 def _foreign(data: bytes) -> Beginning:
-    if b"\0" in data:
-        return Beginning(None, why="binary data")
-    return Beginning(None, why="text without JSON records", is_text=True)
+    # A row of a table may hold a byte that text does not, so that what is binary may still be one.
+    why = "binary data" if b"\0" in data else "text without JSON records"
+    return Beginning(None, why=why, is_text=True)

@@ -21,6 +21,7 @@ SAMPLE_ROWS: Final = 50
 """Rows that the format is recognised from."""
 
 _QUOTE: Final = b'"'
+_NUL: Final = b"\0"
 _CLOSING: Final = re.compile(rb'[^"]*+(?:""[^"]*+)*+"')
 _COLUMNS_MIN: Final = 2
 
@@ -92,7 +93,7 @@ def table_records(
 
 def _header(rows: _Rows, row: RawRecord | None) -> tuple[str, ...]:
     """The names in the first row; none where it is no header row."""
-    if row is None or row.fault:
+    if row is None or row.fault or _NUL in row.raw:
         return ()
     try:
         names = [name.strip() for name in rows.values(row.raw.decode()) or ()]
@@ -104,6 +105,8 @@ def _header(rows: _Rows, row: RawRecord | None) -> tuple[str, ...]:
 def _made(rows: _Rows, row: RawRecord, columns: Sequence[str]) -> RawRecord:
     if row.fault:
         return row
+    if _NUL in row.raw:
+        return row._replace(fault="nul_byte", detail=f"a NUL byte after {row.raw.index(_NUL):,} bytes of the row")
     try:
         values = rows.values(row.raw.decode())
     except UnicodeDecodeError as error:

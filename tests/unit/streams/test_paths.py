@@ -102,6 +102,7 @@ def test_foreign_files_in_a_folder_are_named_and_skipped(reading, write) -> None
     assert "fields scanner, verdict" in reasons
     assert "UTF-16" in reasons
     assert "binary" in reasons
+    assert not got.accounting.is_incomplete
 
 
 @pytest.mark.parametrize(
@@ -151,6 +152,7 @@ def test_what_cannot_be_opened_in_a_folder_is_named(reading, write) -> None:
     finally:
         closed.chmod(0o700)
     assert got.ids == (["e0", "e1"] if root else ["e0"])
+    assert got.accounting.is_incomplete
     assert {name for name, what, _ in got.remarks if what == "skipped"} == {"b.jsonl"} | (set() if root else {"closed"})
 
 

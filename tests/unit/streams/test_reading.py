@@ -266,6 +266,7 @@ def test_a_document_that_is_too_large_is_named(reading, write) -> None:
     assert got.ids == IDS
     assert got.remarks == [("big.json", "skipped", 0)]
     assert "JSON Lines" in got.accounting.remarks[0].why
+    assert got.accounting.is_incomplete
 
 
 def test_a_record_too_large_in_a_document_is_dead(reading, write) -> None:

@@ -51,6 +51,7 @@ def test_quotes_hold_delimiters_line_ends_and_quotes() -> None:
         (b"1,2,3", "wrong_width"),
         (b'"1"2,3', "bad_quotes"),
         (b"\xff,2", "invalid_utf8"),
+        (b"1\0,2", "nul_byte"),
         (b'"1,2', "unclosed_quote"),
         (b"x" * 2000 + b",2", "record_too_large"),
     ],
@@ -113,6 +114,18 @@ def test_a_table_is_recognised_by_its_columns(reading, write) -> None:
         ("wrong_width", 3, "too,short", "lanl_auth")
     ] * 2
     assert {each.format for each in got.accounting.recognised} == {"lanl_auth"}
+
+
+def test_a_nul_byte_costs_its_row_and_not_the_table(reading, write) -> None:
+    """Wherever it stands, seen at the beginning or not; a header row with one names no columns."""
+    rows = [ROW.format(n=n) for n in range(4)]
+    bad = "\0" + rows[2]
+    got = reading(write("auth.csv", "\n".join([HEADER, *rows[:2], bad, rows[3]]).encode()))
+    assert got.ids == ["0", "1", "3"]
+    assert [(entry.reason, entry.line, entry.raw) for entry in got.dead] == [("nul_byte", 4, bad)]
+    assert got.dead[0].detail == "a NUL byte after 0 bytes of the row"
+    with pytest.raises(InputError, match="of no known format: binary data"):
+        reading(write("header.csv", f"{HEADER}\0\n{rows[0]}\n".encode()))
 
 
 def test_a_row_that_the_mapping_cannot_read_is_kept_as_it_stands(reading, write) -> None:
