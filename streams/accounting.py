@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 What = Literal["skipped", "cut_short", "damaged", "empty", "misread", "begins_late", "frozen"]
 """What is wrong with a whole file; see `Remark`."""
+FOREIGN: Final = "of no known format"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,11 @@ class Remark:
         """One line for a person."""
         until = f" after {self.records:,} records" if self.what in {"cut_short", "damaged"} else ""
         return f"{self.file}: {self.what.replace('_', ' ')}{until}" + (f" ({self.why})" if self.why else "")
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing of the file is read: that it cannot be, or that it is of no known format."""
+        return self.why if self.why.startswith("cannot be read") else f"{FOREIGN}: {self.why}"
 
 
 def what_of(fault: str) -> What:

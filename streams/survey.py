@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from sessionwatch.errors import AmbiguousFormatError, InputError
-from streams.accounting import Accounting, RecognisedFile, Remark, what_of
+from streams.accounting import FOREIGN, Accounting, RecognisedFile, Remark, what_of
 from streams.adapters import adapter, adapters
 from streams.adapters.adapter import Adapter
 from streams.recognition import Recognition, lookalikes, recognise
 from streams.sources.compression import ByteStream
 from streams.sources.containers import Beginning, Container, beginning_of
 from streams.sources.paths import STDIN, InputFile, input_files
-from streams.sources.tables import Table, TableBeginning, beginning_of_table
+from streams.sources.tables import Table, TableBeginning, beginning_of_table, header_fault
 
 HEAD_BYTES_MIN: Final = 128 * 1024
 """The beginning of a file that its format is told from; longer only where no whole record stands in it."""
@@ -27,7 +27,6 @@ UNKNOWN_COLUMNS_MIN: Final = 3
 FILES_TOLD_MAX: Final = 5
 """Files that one message names, each on its line; of more, it says how many."""
 
-_FOREIGN: Final = "of no known format"
 _JSON_BEGINS: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"')
 
 
@@ -129,7 +128,7 @@ def _nothing_to_read(remarks: Sequence[Remark], formats: Formats) -> None:
 
 def _listed(messages: Sequence[str], what: str, formats: Formats) -> str:
     """One message as it is; several one a line, and how many more there are. Then the known formats, if it is that."""
-    known = f"Known: {', '.join(formats)}" if any(f": {_FOREIGN}" in message for message in messages) else ""
+    known = f"Known: {', '.join(formats)}" if any(f": {FOREIGN}" in message for message in messages) else ""
     if len(messages) == 1:
         return f"{messages[0]}. {known}" if known else messages[0]
     more = len(messages) - FILES_TOLD_MAX
@@ -138,9 +137,7 @@ def _listed(messages: Sequence[str], what: str, formats: Formats) -> str:
 
 
 def _unread(remark: Remark) -> str:
-    if remark.what == "empty":
-        return "empty"
-    return remark.why if remark.why.startswith("cannot be read") else f"{_FOREIGN}: {remark.why}"
+    return "empty" if remark.what == "empty" else remark.refusal
 
 
 def _called(path: str) -> str:
@@ -171,7 +168,7 @@ def _surveyed(file: InputFile, formats: _Formats, accounting: Accounting) -> Fee
         return feed
     stream.close()
     if feed.what == "skipped" and file.named:
-        why = stream.fault or f"{_FOREIGN}: {feed.why}"
+        why = stream.fault or feed.refusal
         raise InputError(f"{feed.file}: {why}")
     if stream.fault:
         feed = Remark(feed.file, what_of(stream.fault), stream.fault)
@@ -264,11 +261,22 @@ class _Formats:
             told = ", ".join(sorted(recognition.format for recognition, _ in found))
             raise AmbiguousFormatError(f"{file.path}: the table fits several formats: {told}. Name one with --format")
         if not found:
-            return unknown
+            return self._misheaded(file, head, among, whole=whole) or unknown
         recognition, shown = found[0]
         if not shown.records:
             return Remark(file.path, "empty")
         return Feed(file, "table", self._formats[recognition.format], str(recognition), table=shown.table)
+
+    def _misheaded(self, file: InputFile, head: bytes, among: Sequence[Adapter], *, whole: bool) -> Remark | None:
+        """What is wrong with the header of a table that is told, or looks by its columns, to be of a known format."""
+        for each in among:
+            if each.table_form is None:
+                continue
+            why, names = header_fault(head, each.table_form, whole=whole, record_bytes_max=self.record_bytes_max)
+            is_ours = each.recognise(dict.fromkeys(names, "")).score > 0
+            if why and (is_ours or self._chosen is not None):
+                return Remark(file.path, "skipped", f"cannot be read as {each.name}: {why}", is_lost=is_ours)
+        return None
 
     def _told(
         self,

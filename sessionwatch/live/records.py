@@ -119,7 +119,7 @@ class Records:
         name = format_name or self.settings.format
         feed = feed_of(HTTP, body, name, self.formats, whole=True, record_bytes_max=RECORD_BYTES_MAX)
         if not isinstance(feed, Feed):
-            why = "it holds no record" if feed.what == "empty" else f"of no known format: {feed.why}"
+            why = "it holds no record" if feed.what == "empty" else feed.refusal
             raise InputError(f"the body: {why}; name its format: ?format=NAME")
         self._decoding.cut = False
         found = records_of(feed.container, [body], RECORD_BYTES_MAX, DOCUMENT_BYTES_MAX, feed.table)

@@ -197,7 +197,7 @@ class Following:
             if not isinstance(made, Feed) and (made.what == "empty" or not lines):
                 return False
             if not isinstance(made, Feed):
-                raise InputError(f"{one.path}: of no known format: {made.why}; name its format with --format")
+                raise InputError(f"{one.path}: {made.refusal}; name its format with --format")
             feed, whole_file = made, made.container == "document"
         if feed is None:
             return False

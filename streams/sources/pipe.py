@@ -120,4 +120,4 @@ class Pipe:
             return True
         if made.what == "empty":
             return False
-        raise InputError(f"standard input: of no known format: {made.why}. Known: {', '.join(self._formats)}")
+        raise InputError(f"standard input: {made.refusal}. Known: {', '.join(self._formats)}")

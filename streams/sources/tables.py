@@ -24,6 +24,7 @@ _QUOTE: Final = b'"'
 _NUL: Final = b"\0"
 _CLOSING: Final = re.compile(rb'[^"]*+(?:""[^"]*+)*+"')
 _COLUMNS_MIN: Final = 2
+_DELIMITERS: Final = (",", ";", "\t", "|")
 
 
 class TableForm(msgspec.Struct, frozen=True):
@@ -77,6 +78,34 @@ def beginning_of_table(
     return TableBeginning(table, records, even=len(records) == len(seen))
 
 
+def header_fault(
+    head: bytes, form: TableForm, *, whole: bool, record_bytes_max: int = RECORD_BYTES_MAX
+) -> tuple[str, tuple[str, ...]]:
+    r"""Why `head` begins no table of this form though its first row may be a header, and the names in that row.
+
+    Empty where nothing can be said of it, or where it does begin one.
+
+    >>> header_fault(b"user,at,user\nann,1,bo\n", TableForm(), whole=True)[0]
+    'column user stands twice in the header'
+    """
+    if form.columns or beginning_of_table(head, form, whole=whole, record_bytes_max=record_bytes_max) is not None:
+        return "", ()
+    data = head if whole else head[: head.rfind(b"\n") + 1]
+    names = _names_in(data, form.delimiter, record_bytes_max)
+    if len(names) == 1:
+        parted = [_names_in(data, other, record_bytes_max) for other in _DELIMITERS if other != form.delimiter]
+        names = max(parted, key=len)
+        if len(names) < _COLUMNS_MIN:
+            return "", ()
+        return "the header reads as one column: is the delimiter another one?", names
+    twice = [name for n, name in enumerate(names) if name and name in names[:n]]
+    if twice:
+        return f"column {twice[0]} stands twice in the header", names
+    if not all(names):
+        return f"column {names.index('') + 1:,} of the header has no name", names
+    return ("no row under the header can be read", names) if names else ("", ())
+
+
 def table_records(
     chunks: Iterable[bytes], table: Table, record_bytes_max: int = RECORD_BYTES_MAX, *, line: int = 1, offset: int = 0
 ) -> Iterator[RawRecord]:
@@ -93,13 +122,22 @@ def table_records(
 
 def _header(rows: _Rows, row: RawRecord | None) -> tuple[str, ...]:
     """The names in the first row; none where it is no header row."""
+    names = _names(rows, row)
+    return names if all(names) and len(set(names)) == len(names) else ()
+
+
+def _names_in(data: bytes, delimiter: str, record_bytes_max: int) -> tuple[str, ...]:
+    rows = _Rows(delimiter, record_bytes_max)
+    return _names(rows, next(rows.of([data]), None))
+
+
+def _names(rows: _Rows, row: RawRecord | None) -> tuple[str, ...]:
     if row is None or row.fault or _NUL in row.raw:
         return ()
     try:
-        names = [name.strip() for name in rows.values(row.raw.decode()) or ()]
+        return tuple(name.strip() for name in rows.values(row.raw.decode()) or ())
     except UnicodeDecodeError:
         return ()
-    return tuple(names) if all(names) and len(set(names)) == len(names) else ()
 
 
 def _made(rows: _Rows, row: RawRecord, columns: Sequence[str]) -> RawRecord:

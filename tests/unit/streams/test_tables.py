@@ -150,6 +150,27 @@ def test_a_table_of_no_known_format_is_told_by_its_columns(reading, write) -> No
         reading(write("doors.csv", b"user,door,when\nann,n,1\nbo,s,2\n"))
 
 
+@pytest.mark.parametrize(
+    ("header", "row", "why"),
+    [
+        (f"{HEADER},outcome", f"{ROW},x", "column outcome stands twice in the header"),
+        (HEADER.replace(",", ";"), ROW.replace(",", ";"), "the header reads as one column: is the delimiter another"),
+        (f"{HEADER},", f"{ROW},x", "column 13 of the header has no name"),
+        (HEADER, "too,short", "no row under the header can be read"),
+    ],
+)
+@pytest.mark.parametrize("told", ["auto", "lanl_auth"])
+def test_what_is_wrong_with_the_header_of_a_known_format_is_told(header, row, why, told, reading, write) -> None:
+    """Whether the format was told or its columns show it; beside other logs it was not read, which counts."""
+    bad = write("logs/auth.csv", f"{header}\n{row.format(n=1)}\n".encode())
+    with pytest.raises(InputError, match=rf"auth.csv: cannot be read as lanl_auth: {why}"):
+        reading(bad, format=told)
+    write("logs/good.csv", f"{HEADER}\n{ROW.format(n=1)}\n".encode())
+    got = reading(bad.parent, format=told)
+    assert got.remarks == [("auth.csv", "skipped", 0)]
+    assert got.accounting.is_incomplete
+
+
 def test_a_format_without_tables_reads_none(reading, write) -> None:
     """What the user says of a file does not make it so."""
     with pytest.raises(InputError, match="text without JSON records"):
