@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.events import SessionEvent
-from models.written.nodes import read_yaml
-from models.written.texts import SourceText, read_text
+from models.written.nodes import Node, note, read_yaml
+from models.written.texts import Misfit, SourceText, read_text
 from sessionwatch.errors import BadRecordError, Fault, MappingError
 from streams.adapters.adapter import Adapter, Dropped, Example, Row
 from streams.adapters.fields import find, text
@@ -34,20 +34,23 @@ def bundled_mappings() -> tuple[Adapter, ...]:
     return load_mappings(sorted(FOLDER.glob("*.yaml")), proven=True)
 
 
-def load_mappings(paths: Iterable[Path], taken: Iterable[str] = (), *, proven: bool = False) -> tuple[Adapter, ...]:
-    """The mappings in `paths`, as adapters; `taken` are names that other formats have.
+def load_mappings(
+    paths: Iterable[Path], taken: Mapping[str, Adapter] | None = None, *, proven: bool = False
+) -> tuple[Adapter, ...]:
+    """The mappings in `paths`, as adapters; `taken` are the other formats, whose names and records are theirs.
 
     Their own examples are run too, unless `proven`.
 
     Raises:
         MappingError: with every fault of every file.
     """
+    taken = taken or {}
     seen = dict.fromkeys(taken, "another format")
     faults: list[Fault] = []
     made: list[Adapter] = []
     for path in paths:
         source = read_text(path)
-        adapter = _made(source, seen, proven=proven) if not source.faults else None
+        adapter = _made(source, seen, taken, proven=proven) if not source.faults else None
         faults += source.faults
         if adapter is not None:
             made.append(adapter)
@@ -56,7 +59,7 @@ def load_mappings(paths: Iterable[Path], taken: Iterable[str] = (), *, proven: b
     return tuple(sorted(made, key=lambda adapter: adapter.name))
 
 
-def _made(source: SourceText, seen: dict[str, str], *, proven: bool) -> Adapter | None:
+def _made(source: SourceText, seen: dict[str, str], taken: Mapping[str, Adapter], *, proven: bool) -> Adapter | None:
     root = read_yaml(source)
     if root is None:
         return None
@@ -65,10 +68,26 @@ def _made(source: SourceText, seen: dict[str, str], *, proven: bool) -> Adapter 
     told = [form for form in forms if form is not None]
     if read is None or len(told) != len(forms):
         return None
+    _check_recognition(source, root, read, taken)
     kind = _class_of(read, examples_of(told))
     if not proven:
         prove(kind(), told, source, root)
     return _tabled(kind, read) if not source.faults else None
+
+
+def _check_recognition(source: SourceText, root: Node, read: Read, taken: Mapping[str, Adapter]) -> None:
+    """Note it where every record of another format would be recognised as one of this mapping too."""
+    for index, marks in enumerate(read.written.recognised_by):
+        for name, other in taken.items():
+            if any(all(_is_shown(mark, theirs) for mark in marks) for theirs in other.signatures):
+                message = f"every record of {name} has these too, and would fit both formats"
+                hint = "add a path, or path=value, that only your records have"
+                note(source, root, [Misfit(("recognised_by", index), message, hint)])
+
+
+def _is_shown(mark: str, marks: Iterable[str]) -> bool:
+    """Whether a record that bears `marks` bears `mark` as well."""
+    return any(theirs == mark or theirs.startswith((f"{mark}=", f"{mark}.", f"{mark}[")) for theirs in marks)
 
 
 def _class_of(read: Read, examples: tuple[Example, ...]) -> type[Mapped]:

@@ -105,6 +105,7 @@ class _MappingReader:
         for_each = self._listed_path("for_each")
         opened = self._opened()
         self._check_signatures()
+        self._check_columns()
         self._check_lookups()
         note(self.source, self.root, self.misfits)
         if written is None or self.source.faults or at is None:
@@ -296,6 +297,12 @@ class _MappingReader:
             for place, mark in enumerate(marks if isinstance(marks, list) else ()):
                 if isinstance(mark, str) and not is_path(_path_in(mark)):
                     self._misfit(("recognised_by", index, place), f'"{mark}" is no path, nor path=value')
+
+    def _check_columns(self) -> None:
+        columns = self.input.columns or ()
+        for index, name in enumerate(columns):
+            if name in columns[:index]:
+                self._misfit(("input", "columns", index), f'the column "{name}" stands twice', "give each its own name")
 
     def _check_lookups(self) -> None:
         for name in self.lookups.keys() - self.values.lookups_used:
