@@ -125,7 +125,7 @@ def _tabled(kind: type[Mapped], read: Read) -> Mapped:
         (bare.view(example.record), made) for example in kind.examples for made in [_events(bare, example)] if made
     ]
     rows = [_row(bare, "id", path, option, shown) for option in read.options.get("id", ()) for path in option.paths]
-    rows += [_instant_row(bare, "at", path, shown) for path in read.at_paths]
+    rows += [_instant_row(bare, "at", path, read.written.at, shown) for path in read.at_paths]
     rows += [_row(bare, "kind", path, None, shown) for path in read.kind_paths]
     rows += [
         _row(bare, ours, path, option, shown)
@@ -134,7 +134,8 @@ def _tabled(kind: type[Mapped], read: Read) -> Mapped:
         for option in options
         for path in option.paths
     ]
-    rows += [_instant_row(bare, "received_at", path, shown) for path in read.received_at_paths]
+    received_at = read.written.received_at
+    rows += [_instant_row(bare, "received_at", path, received_at, shown) for path in read.received_at_paths]
     kind.table = tuple(rows)
     return kind()
 
@@ -168,8 +169,11 @@ def _row(adapter: Mapped, ours: str, path: str, option: Option | None, shown: Sh
     return Row(theirs, ours, None, "", note)
 
 
-def _instant_row(adapter: Mapped, ours: str, path: str, shown: Shown) -> Row:
-    return _row(adapter, ours, path, Option(lambda record: find(record, adapter.path(path)), (path,), "in UTC"), shown)
+def _instant_row(adapter: Mapped, ours: str, path: str, said: Any, shown: Shown) -> Row:
+    """The row of one path of an instant; `said` is how the mapping has it, with the zone of texts without one."""
+    zone = said.get("zone", "UTC") if isinstance(said, Mapping) else "UTC"
+    words = "in UTC" if zone == "UTC" else f"in {zone}, turned to UTC"
+    return _row(adapter, ours, path, Option(lambda record: find(record, adapter.path(path)), (path,), words), shown)
 
 
 def _outside(path: str, adapter: Mapped) -> str:

@@ -123,6 +123,12 @@ def test_a_time_is_read_as_it_is_written(probe, at: str, written: Any, expected:
     assert event_of(probe(at=at, t=shown), t=written).at.isoformat() == expected
 
 
+def test_the_zone_of_texts_without_one_is_told(probe) -> None:
+    """The table says what such a text was taken for, and that it becomes UTC."""
+    for at, note in (("t", "in UTC"), ("{path: t, zone: Europe/Berlin}", "in Europe/Berlin, turned to UTC")):
+        assert [row.note for row in probe(at=at).table if row.ours == "at"] == [note]
+
+
 @pytest.mark.parametrize("written", [True, "nan", "9" * 30, 1e300, -(10**15), "", None, {}, "2026-03-02T09:00:00Z"])
 def test_a_time_that_is_none_makes_a_bad_record(probe, written: Any) -> None:
     """No guess is made of a time."""
