@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import socket
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -65,7 +67,16 @@ def test_a_full_disk_stops_the_watch_and_loses_nothing(
 ) -> None:
     """With room again it goes on from where it was: nothing of the step that failed is there twice."""
     words = ("watch", log, "--once", "--state", tmp_path / "watch.db", "--notices", tmp_path / "notices.jsonl")
-    monkeypatch.setenv("SESSIONWATCH_STATE_PAGES_MAX", "40")
+    full = log.read_bytes()
+    log.write_bytes(b"")
+    monkeypatch.setattr(sys, "argv", ["sessionwatch", *map(str, words)])
+    with pytest.raises(SystemExit):
+        main()
+    capsys.readouterr()
+    with contextlib.closing(sqlite3.connect(tmp_path / "watch.db")) as state:
+        pages = state.execute("PRAGMA page_count").fetchone()[0]
+    log.write_bytes(full)
+    monkeypatch.setenv("SESSIONWATCH_STATE_PAGES_MAX", str(pages + 1))
     line = refused(monkeypatch, capsys, *words)
     assert line.endswith("watch.db: the disk is full; make room and start again, nothing is lost")
     assert (tmp_path / "notices.jsonl").read_bytes() == b""
