@@ -43,7 +43,7 @@ def builds(notices: Path) -> dict[str, str]:
 
 
 def test_alerts_name_the_build_that_was_open_when_they_were_judged(tmp_path: Path) -> None:
-    """A new file by rename, a broken one written over it, a whole one again; nothing is asked of the operator."""
+    """A new file by rename, a broken one in its place, a whole one again; nothing is asked of the operator."""
     old, new = datetime(2024, 5, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
     geo, notices = write(tmp_path / "city.mmdb", PLACES, built=old), tmp_path / "notices.jsonl"
     words = ("--listen", "127.0.0.1:0", "--state", tmp_path / "watch.db", "--notices", notices)
@@ -57,7 +57,9 @@ def test_alerts_name_the_build_that_was_open_when_they_were_judged(tmp_path: Pat
         write(tmp_path / "made", PLACES, built=new).replace(geo)
         watch.until(r"geography has taken up .*city\.mmdb geo_build='GeoLite2-City 2025-01-01'")
         post("bob")
-        geo.write_bytes(geo.read_bytes()[:300])
+        broken = tmp_path / "broken"
+        broken.write_bytes(geo.read_bytes()[:300])
+        broken.replace(geo)
         watch.until(r"geography stays as it was: .*city\.mmdb: .*get the file again")
         post("cid")
         write(tmp_path / "made", PLACES, built=old).replace(geo)
