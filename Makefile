@@ -31,8 +31,9 @@ run: ready-run  ## watch the bundled example day to its end; alerts, notices and
 	@$(BIN)/sessionwatch state dead-letters --state out/watch.db >out/dead-letter.jsonl
 	@$(BIN)/sessionwatch report $(EXAMPLE)/*.jsonl.gz --output out/report.html || test $$? -eq 3
 
+# Examples of documents build on one another, so they are not shared out among processes: `make docs` runs them.
 test: ready-dev  ## run every test (PYTEST="-k travel" adds arguments)
-	@$(PY) -m pytest --numprocesses=auto --dist=worksteal $(PYTEST)
+	@$(PY) -m pytest --numprocesses=auto --dist=worksteal tests $(PYTEST)
 
 coverage: ready-dev  ## the same, and which lines and branches no test runs; takes about twice as long
 	@$(PY) -m pytest --numprocesses=auto --dist=worksteal --cov --cov-report=term $(PYTEST)
