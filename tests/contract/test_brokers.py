@@ -16,7 +16,7 @@ from sessionwatch.errors import BrokerError, UsageError, WrittenError
 from sessionwatch.responses.broker import Broker
 from sessionwatch.responses.broker_setup import broker_of, known_brokers
 from tests.contract.brokers.far_side import SECRET, FarSide, order
-from tests.contract.brokers.hostile import FAULTS, closes_at_once, hostile
+from tests.contract.brokers.hostile import FAULTS, SLOW, closes_at_once, hostile
 from tests.contract.brokers.keycloak_side import KeycloakSide
 from tests.contract.brokers.reference_side import ReferenceSide
 from tests.contract.brokers.webhook_side import WebhookSide
@@ -187,7 +187,7 @@ def test_a_hostile_answer_has_its_outcome(name: str, fault: str) -> None:
 
     async def told(side: FarSide, _broker: Broker) -> None:
         async with hostile(answer) as (base, _):
-            broker = side.broker(base, timeout_s=0.3)
+            broker = side.broker(base, timeout_s=0.3 if fault in SLOW else 5.0)
             outcomes = await asyncio.gather(*of_verbs(broker, "ann", "s1"), return_exceptions=True)
             told_of = {one.result if isinstance(one, Outcome) else repr(one) for one in outcomes}
             assert told_of == {result}

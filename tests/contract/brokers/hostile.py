@@ -90,6 +90,8 @@ FAULTS: dict[str, tuple[Answer, str]] = {
     "unavailable": (status("503 Service Unavailable", b"", "Retry-After: 7"), "retryable"),
 }
 """Each fault, and the outcome that it must come to."""
+SLOW = frozenset({"says nothing", "one byte a while", "one header byte a while"})
+"""Those that last as long as anybody waits; who asks them should not wait long, and may wait for the others."""
 
 
 @contextlib.asynccontextmanager
