@@ -22,7 +22,7 @@ unexport PYTHONHOME
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
-run: ready-run  ## watch the bundled example day to its end; alerts, notices and a report go to out/
+run: ready-run  ## watch the example day to its end, then a stolen password answered at a broker; all goes to out/
 	@mkdir -p out
 	@rm -f out/watch.db out/watch.db-* out/notices.jsonl
 	@$(BIN)/sessionwatch watch $(EXAMPLE)/*.jsonl.gz --once --state out/watch.db --notices out/notices.jsonl || test $$? -eq 3
@@ -30,6 +30,7 @@ run: ready-run  ## watch the bundled example day to its end; alerts, notices and
 	@$(BIN)/sessionwatch state alerts --state out/watch.db >out/alerts.jsonl
 	@$(BIN)/sessionwatch state dead-letters --state out/watch.db >out/dead-letter.jsonl
 	@$(BIN)/sessionwatch report $(EXAMPLE)/*.jsonl.gz --output out/report.html || test $$? -eq 3
+	@$(PY) examples/response_story.py out/story
 
 # Examples of documents build on one another, so they are not shared out among processes: `make docs` runs them.
 test: ready-dev  ## run every test (PYTEST="-k travel" adds arguments)
