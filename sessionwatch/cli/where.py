@@ -36,6 +36,7 @@ SCOPES_SAID: Final = {
 
 _PORT: Final = re.compile(r"(?P<bare>[0-9.]+):[0-9]+|\[(?P<bracketed>[0-9A-Fa-f:.]+)\](:[0-9]+)?")
 _ZEROS: Final = re.compile(r"\b0+(?=[0-9])")
+_NUMBERS_AND_DOTS: Final = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 _DAMAGED: Final = "a record of the database is damaged: run sessionwatch doctor"
 
@@ -89,7 +90,7 @@ def where_command(  # as many as the command has options
         console = speaker()
         for line in [*(line for one in found for line in lines(one)), *thanks(locator.attributions)]:
             console.print(line, markup=False, soft_wrap=True)
-    if not all(one.address for one in found):
+    if not all(one.address and one.said != _DAMAGED for one in found):
         raise typer.Exit(Exit.DEAD_LETTERS)
 
 
@@ -125,6 +126,8 @@ def no_address(written: str) -> str:
 
     >>> no_address("192.0.2.7:443")
     'no address: it has a port; give the bare address, 192.0.2.7'
+    >>> no_address("300.1.1.1")
+    'no address: IPv4 is four numbers from 0 to 255, with dots between them'
     >>> no_address("mail.example")
     'no address: host names are not looked up'
     """
@@ -142,6 +145,8 @@ def no_address(written: str) -> str:
     bare = _ZEROS.sub("", text)
     if bare != text and address(bare).text:
         return f"no address: it has a leading zero; give the bare address, {bare} unless it is octal"
+    if _NUMBERS_AND_DOTS.fullmatch(text):
+        return "no address: IPv4 is four numbers from 0 to 255, with dots between them"
     return SCOPES_SAID[""]
 
 

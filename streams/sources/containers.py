@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from streams.sources.documents import document_records, held_in, is_closed
-from streams.sources.records import BOM, RECORD_BYTES_MAX, LineBlock, RawRecord, line_blocks
+from streams.sources.records import BOM, RECORD_BYTES_MAX, WHITESPACE, LineBlock, RawRecord, line_blocks
 from streams.sources.tables import Table, table_records
 
 Container = Literal["lines", "envelopes", "document", "table"]
@@ -48,12 +48,12 @@ def beginning_of(head: bytes, *, whole: bool, record_bytes_max: int = RECORD_BYT
     [{'id': 1}]
     """
     data = head.removeprefix(BOM)
-    start = data.lstrip()[:1]
+    start = data.lstrip(WHITESPACE)[:1]
     if not start:
         return Beginning("lines", blank=True)
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return Beginning(None, why="text in UTF-16; save it as UTF-8")
-    lines = [line for line in data.split(b"\n")[: None if whole else -1] if line.strip()]
+    lines = [line for line in data.split(b"\n")[: None if whole else -1] if line.strip(WHITESPACE)]
     lines = [line for line in lines if len(line) < record_bytes_max]
     if lines and _object(lines[0]) is not None:
         return _lines(lines)
@@ -141,7 +141,7 @@ def _decoded(raw: bytes) -> Any:
 
 def _object(raw: bytes) -> dict[str, Any] | None:
     # Most lines of foreign text are told by their ends, which costs less than the decoder's complaints.
-    bare = raw.strip()
+    bare = raw.strip(WHITESPACE)
     value = _decoded(bare) if bare[:1] == b"{" and bare[-1:] == b"}" else None
     return value if isinstance(value, dict) else None
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from streams.sources.records import BOM, RAW_KEPT_BYTES, RECORD_BYTES_MAX, RawRecord
+from streams.sources.records import BOM, RAW_KEPT_BYTES, RECORD_BYTES_MAX, WHITESPACE, RawRecord
 
 DOCUMENT_BYTES_MAX: Final = 256 * 1024 * 1024
 """The largest JSON document that is read, 256 MiB unpacked, because it must be held in memory whole (twice, for a
@@ -50,7 +50,7 @@ def held_in(document: bytes) -> list[msgspec.Raw] | None:
     Raises:
         msgspec.DecodeError, UnicodeDecodeError, RecursionError: `document` is not one whole JSON value.
     """
-    start = document.lstrip()[:1]
+    start = document.lstrip(WHITESPACE)[:1]
     try:
         return _ARRAY.decode(document) if start == b"[" else _ENVELOPE.decode(document).enclosed
     except msgspec.ValidationError:
@@ -90,7 +90,7 @@ def _found(data: bytes, start: int) -> Iterator[_Found]:
 def _positioned(data: bytes, start: int, end: int, held: Iterable[msgspec.Raw] | None) -> Iterator[_Found]:
     """Records follow each other, so each is found just after the one before it."""
     if held is None:
-        raw = data[start:end].strip()
+        raw = data[start:end].strip(WHITESPACE)
         yield raw, data.index(raw, start), ""
         return
     for view in held:
@@ -117,7 +117,7 @@ def _walked(data: bytes, start: int) -> Iterator[_Found]:
                 tail = token.end()
             elif depth < 0:
                 break
-    if data[tail:].strip():
+    if data[tail:].strip(WHITESPACE):
         yield from _broken(data, tail)
 
 
@@ -152,7 +152,7 @@ def _broken(data: bytes, start: int) -> Iterator[_Found]:
             if depth == 0:
                 yield data[begin : token.end()], begin, ""
                 tail = token.end()
-    rest = data[tail:].strip(b" \t\r\n,")
+    rest = data[tail:].strip(WHITESPACE + b",")
     if rest:
         yield rest, data.index(rest, tail), "cut_short"
 
@@ -170,7 +170,7 @@ def is_closed(line: bytes) -> bool:
             return False
         depth += (mark in _OPEN) - (mark in _CLOSE)
         if depth <= 0:
-            return mark in _CLOSE and not line[token.end() :].strip()
+            return mark in _CLOSE and not line[token.end() :].strip(WHITESPACE)
     return False
 
 

@@ -15,6 +15,9 @@ RAW_KEPT_BYTES: Final = 64 * 1024
 
 _NEWLINE, _RETURN, _OPEN, _CLOSE = b"\n\r{}"
 BOM: Final = b"\xef\xbb\xbf"
+WHITESPACE: Final = b" \t\r\n"
+"""What may stand around a value of JSON (RFC 8259); `bytes.strip` takes vertical tabs and form feeds too, which may
+not, so that a record with one would be read from some places and not from others."""
 
 
 class RawRecord(NamedTuple):
@@ -52,7 +55,7 @@ class LineBlock(NamedTuple):
         while start < size:
             end = self.data.find(b"\n", start)
             end = size if end < 0 else end
-            raw = self.data[start:end].strip()
+            raw = self.data[start:end].strip(WHITESPACE)
             if raw:
                 yield RawRecord(raw, line, self.offset + start)
             start, line = end + 1, line + 1

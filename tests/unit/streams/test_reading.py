@@ -222,6 +222,14 @@ def test_blank_lines_ends_of_line_and_marks_are_no_records(reading, write) -> No
     assert content[entry.offset :].startswith(b"{bad")
 
 
+@pytest.mark.parametrize("around", [b"\x0b", b"\x0c"])
+def test_what_json_does_not_take_for_blank_makes_a_bad_record(around, reading, write) -> None:
+    """A vertical tab or form feed beside a record is no white space of JSON, though Python takes it for some."""
+    got = reading(write("lines.jsonl", b"\n".join([around + LINES[0], LINES[1] + around, LINES[2], around])))
+    assert got.ids == ["e2"]
+    assert [entry.line for entry in got.dead] == [1, 2, 4]
+
+
 def test_plain_crlf_is_read_in_blocks(reading, write) -> None:
     """Files with CR LF throughout give the same as with LF."""
     assert reading(write("crlf.jsonl", b"\r\n".join(LINES) + b"\r\n")).ids == IDS
