@@ -49,7 +49,10 @@ class ThresholdParams(DetectorParams):
         (), max_length=4, description="Fields whose values are counted apart; at most 64 groups are kept for a subject."
     )
     window: Span = Field(
-        timedelta(minutes=10), gt=timedelta(0), le=timedelta(days=7), description="Length of the sliding window."
+        timedelta(minutes=10),
+        gt=timedelta(0),
+        le=timedelta(days=7),
+        description="Length of the sliding window; what was exactly so long ago has left it.",
     )
     at_least: int = Field(
         20,

@@ -213,6 +213,10 @@ def _unknown(beginning: Beginning, size: int) -> Beginning:
     return Beginning(None, why=f"{why} in its first {size // (1024 * 1024):,} MiB", is_text=beginning.is_text)
 
 
+_NAMED_AS_LOG: Final = re.compile(r"\.(jsonl|ndjson|csv|tsv)(\.(gz|bz2|zst))?$", re.IGNORECASE)
+"""Names of files of records: one in which no record is to be seen is no file that just lies beside a log."""
+
+
 class _Formats:
     """What a file may be: one of the formats, or the one that the user chose."""
 
@@ -226,7 +230,8 @@ class _Formats:
         if beginning.blank:
             return Remark(file.path, "empty")
         if beginning.container is None:
-            return Remark(file.path, "skipped", beginning.why)
+            told = "" if self._chosen is None else f"cannot be read as {self._chosen.name}: "
+            return Remark(file.path, "skipped", told + beginning.why, is_lost=bool(_NAMED_AS_LOG.search(file.path)))
         records = beginning.records
         if self._chosen is not None:
             return self._told(file, beginning.container, self._chosen, records)

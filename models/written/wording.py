@@ -55,6 +55,9 @@ _SENTENCES: Final = {
     "json_invalid": "has text that is no Unicode: half of a surrogate pair",
 }
 
+_EMPTY: Final[dict[str | int, str]] = {"tests": "add one that expects an alert, and one with alerts: []"}
+"""What to write into lists that must not be empty, by their key."""
+
 
 def misfits_of(
     errors: Iterable[ErrorDetails], model: type[pydantic.BaseModel], base: Path, root: Node, *, owner: str = ""
@@ -136,7 +139,8 @@ def _told(kind: str, context: dict[str, Any], error: ErrorDetails) -> tuple[str,
         return f"must be {words} {context[bound]}", ""
     if kind == "literal_error":
         return _literal(context["expected"], error["input"])
-    return _sentence(kind, context, error["msg"]), ""
+    hint = _EMPTY.get(error["loc"][-1], "") if kind == "too_short" else ""
+    return _sentence(kind, context, error["msg"]), hint
 
 
 def _sentence(kind: str, context: dict[str, Any], said: str) -> str:

@@ -15,6 +15,6 @@ class Exit(IntEnum):
     USAGE = 2
     """Wrong usage or configuration; nothing was processed."""
     DEAD_LETTERS = 3
-    """Done, but some input is in the dead letter, could not be read to its end, or (of `where`) was no address or met damage."""
+    """Done, but some input is in the dead letter or could not be read to its end; of `where`: no address, or damage."""
     INTERRUPTED = 130
     """Ended by Ctrl-C, with what was found until then."""

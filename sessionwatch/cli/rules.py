@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from detectors.wording import many
 from geo.locator import Locator
 from models.alerts import Alert
 from models.events import SessionEvent
@@ -35,10 +36,10 @@ def check_command(rules: RulePaths = None) -> None:
         console.print(f"warning: {warning}", markup=False, soft_wrap=True)
     ruleset = ruleset_of(loaded)
     tests = sum(len(rule.tests) for rule in loaded)
-    console.print(f"{len(loaded)} rules and their {tests} tests are well formed; version {ruleset.version}")
+    console.print(f"{many(len(loaded), 'rules')}, {many(tests, 'tests')}, all well formed; version {ruleset.version}")
     for path in find_rule_files(rules or [bundled_rules()]).policies:
         if tests_of_policy := _policy_tests(path, [rule.written.id for rule in loaded]):
-            console.print(f"{path.name} and its {tests_of_policy} tests are well formed", markup=False)
+            console.print(f"{path.name}, {many(tests_of_policy, 'tests')}, all well formed", markup=False)
 
 
 def test_command(rules: RulePaths = None) -> None:  # noqa: PT028  # a command called test, no test
@@ -54,7 +55,7 @@ def test_command(rules: RulePaths = None) -> None:  # noqa: PT028  # a command c
         console.print(f"FAILED {result.file}:{result.line}: {result.rule}: {result.test}", markup=False, soft_wrap=True)
         for line in result.difference.splitlines():
             console.print(f"    {line}", markup=False, soft_wrap=True)
-    console.print(f"{len(results) - failed} tests of {len(loaded)} rules passed, {failed} failed")
+    console.print(f"{many(len(results) - failed, 'tests')} of {many(len(loaded), 'rules')} passed, {failed:,} failed")
     raise typer.Exit(Exit.FAILED if failed else Exit.DONE)
 
 

@@ -137,3 +137,19 @@ def test_one_record_that_fits_needs_no_remark(reading, write) -> None:
     assert not reading(write("a.jsonl", content), format="okta").remarks
     dropped = okta_lines().replace(b"user.session.start", b"system.org.rate_limit.warning")
     assert not reading(write("b.jsonl", b'{"a": 1}\n' + dropped), format="okta").remarks
+
+
+@pytest.mark.parametrize("name", ["auth.csv", "AUTH.JSONL", "auth.ndjson.gz"])
+def test_a_file_of_records_by_its_name_that_shows_none_leaves_the_run_incomplete(name, reading, write) -> None:
+    """Beside good logs a damaged one is remarked, and is no note that happens to lie there."""
+    write("logs/good.jsonl", LINES[0])
+    assert not reading(write("logs/notes.txt", b"nothing here").parent).accounting.is_incomplete
+    got = reading(write(f"logs/{name}", b'time,use\n"2026-03').parent)
+    assert got.accounting.is_incomplete
+    assert (name, "skipped", 0) in got.remarks
+
+
+def test_a_file_without_records_is_not_called_of_no_known_format_where_the_format_was_told(reading, write) -> None:
+    """The message names the format that the user told."""
+    with pytest.raises(InputError, match=r"broken.jsonl: cannot be read as okta: text without JSON records"):
+        reading(write("broken.jsonl", b"not json\n{broken\n"), format="okta")
