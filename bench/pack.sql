@@ -1,6 +1,7 @@
 -- The starter pack as an analyst would write it over one file: load once, then a query for each rule.
 -- A query's name is its rule's. SQL cannot learn, fold or be suspicious; where a rule does, the nearest equivalent
 -- stands here, and says so. Nothing is said of why, of what was set aside, or of what could not be judged.
+-- Not here: session_overlong, which is off, and new_network, which only watches: the file names no operators.
 
 -- name: load
 CREATE OR REPLACE TABLE events AS
@@ -384,6 +385,53 @@ SELECT logins.* FROM logins JOIN changed
   ON logins."user" = changed."user" AND logins."at" BETWEEN changed."at" AND changed."at" + INTERVAL 4 HOUR
 WHERE logins.ip <> changed.ip AND logins."at" - logins.since > INTERVAL 1 DAY
   AND logins."at" - logins.ip_since <= INTERVAL 1 DAY;
+
+-- name: mfa_removed_then_login
+-- A network met for the first time that day, by its address.
+WITH removed AS (
+    SELECT "user", "at" FROM events
+    WHERE kind = 'credential_change' AND outcome <> 'failure' AND network_class NOT IN ('corporate', 'sase', 'private')
+      AND "action" IN (
+        'remove_mfa', 'reset_mfa', 'DeactivateMFADevice', 'DeleteVirtualMFADevice', 'user.mfa.factor.deactivate',
+        'user.mfa.factor.reset_all', 'user.mfa.factor.suspend', 'REMOVE_TOTP', 'REMOVE_CREDENTIAL', '2sv_disable',
+        'Disable Strong Authentication.', 'User deleted security info', 'Admin deleted security info', 'gd_unenroll')
+), logins AS (
+    SELECT "user", "at", ip, network_class, min("at") OVER (PARTITION BY "user", ip) AS ip_since,
+           min("at") OVER (PARTITION BY "user") AS since
+    FROM events WHERE kind = 'login' AND interactive AND outcome <> 'failure'
+)
+SELECT logins.* FROM logins JOIN removed
+  ON logins."user" = removed."user" AND logins."at" BETWEEN removed."at" AND removed."at" + INTERVAL 4 HOUR
+WHERE logins.network_class NOT IN ('corporate', 'sase', 'private') AND logins."at" - logins.since > INTERVAL 1 DAY
+  AND logins."at" - logins.ip_since <= INTERVAL 1 DAY;
+
+-- name: mfa_reset_then_login
+-- The country stands for the network's operator, which the file does not name.
+WITH reset AS (
+    SELECT lower(target) AS "user", "user" AS by_user, "at" FROM events
+    WHERE kind = 'credential_change' AND outcome <> 'failure' AND target <> '' AND lower(target) <> "user"
+      AND "action" IN (
+        'remove_mfa', 'reset_mfa', 'DeactivateMFADevice', 'DeleteVirtualMFADevice', 'user.mfa.factor.deactivate',
+        'user.mfa.factor.reset_all', 'user.mfa.factor.suspend', 'REMOVE_TOTP', 'REMOVE_CREDENTIAL', '2sv_disable',
+        'Disable Strong Authentication.', 'User deleted security info', 'Admin deleted security info', 'gd_unenroll')
+), logins AS (
+    SELECT "user", "at", country, min("at") OVER (PARTITION BY "user", country) AS country_since,
+           min("at") OVER (PARTITION BY "user") AS since
+    FROM events WHERE kind = 'login' AND interactive AND outcome <> 'failure' AND country IS NOT NULL
+)
+SELECT logins.* FROM logins JOIN reset
+  ON logins."user" = reset."user" AND logins."at" BETWEEN reset."at" AND reset."at" + INTERVAL 4 HOUR
+WHERE logins."at" - logins.since > INTERVAL 7 DAY AND logins."at" - logins.country_since <= INTERVAL 1 DAY;
+
+-- name: privilege_given_then_export
+SELECT exports."user", exports."at", given.by_user FROM events AS exports JOIN (
+    SELECT lower(target) AS "user", "user" AS by_user, "at" FROM events
+    WHERE kind = 'privilege_change' AND outcome <> 'failure' AND target <> '' AND lower(target) <> "user"
+      AND "role" NOT IN ('AssumedRole', 'FederatedUser', 'AWSAccount')
+      AND NOT regexp_matches("action", '^([Rr]emove|[Rr]evoke|[Dd]elete|[Dd]etach)')
+) AS given ON exports."user" = given."user" AND exports."at" BETWEEN given."at" AND given."at" + INTERVAL 3 HOUR
+WHERE exports.kind = 'export' AND exports.outcome <> 'failure' AND (objects >= 100 OR bytes >= 500000000)
+  AND "role" NOT IN ('AssumedRole', 'FederatedUser', 'AWSAccount');
 
 -- name: session_policy
 SELECT * FROM (

@@ -128,7 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--state-events",
         type=int,
-        help="events behind stored state, which is that of one user in twenty; default: --events",
+        default=10_000_000,
+        help="events behind stored state, which is that of one user in twenty",
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
@@ -143,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         memory = step("memory", str(file), "--rules", str(asked.rules))
         del memory["events"]
         places = geography.measured(file, asked.rules, asked.rounds, asked.seed)
-    memory |= step("state", "--events", str(asked.state_events or asked.events), "--rules", str(asked.rules))
+    memory |= step("state", "--events", str(asked.state_events), "--rules", str(asked.rules))
     made: dict[str, Any] = {"events": asked.events, "bytes_per_event": round(size / asked.events, 1)}
     made |= ratios(found) | places
     made |= {name: value for name, value in memory.items() if not name.endswith("_s")}
