@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import httpx
 
@@ -154,6 +155,20 @@ def outcome_of(reply: Reply, *, accepted: frozenset[int] = frozenset({_ACCEPTED}
 def unanswered(error: UnansweredError) -> Outcome:
     """The outcome of what was asked and not answered: ask again."""
     return Outcome(result="retryable", detail=error.reason)
+
+
+def names_one(*ids: str) -> bool:
+    """Whether each names one thing below an address: an empty one, dots or slashes would name something else.
+
+    >>> names_one("ann@clinic.example"), names_one(".."), names_one("ann/sessions")
+    (True, False, False)
+    """
+    return all(one.strip(".") and one.isprintable() and not set(one) & {"/", "\\"} for one in ids)
+
+
+def part(text: str) -> str:
+    """One part of a path, whatever stands in it."""
+    return quote(text, safe="")
 
 
 def retry_after_s(text: str, now: datetime) -> float | None:

@@ -18,10 +18,16 @@ from sessionwatch.responses.broker_setup import broker_of, known_brokers
 from tests.contract.brokers.far_side import SECRET, FarSide, order
 from tests.contract.brokers.hostile import FAULTS, SLOW, closes_at_once, hostile
 from tests.contract.brokers.keycloak_side import KeycloakSide
+from tests.contract.brokers.okta_side import OktaSide
 from tests.contract.brokers.reference_side import ReferenceSide
 from tests.contract.brokers.webhook_side import WebhookSide
 
-FAR_SIDES: dict[str, type[FarSide]] = {"keycloak": KeycloakSide, "reference": ReferenceSide, "webhook": WebhookSide}
+FAR_SIDES: dict[str, type[FarSide]] = {
+    "keycloak": KeycloakSide,
+    "okta": OktaSide,
+    "reference": ReferenceSide,
+    "webhook": WebhookSide,
+}
 """The far side of each adapter; one more line for one more broker."""
 
 each = pytest.mark.parametrize("name", list(FAR_SIDES))

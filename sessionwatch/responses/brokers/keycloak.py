@@ -16,7 +16,7 @@ from models.actions import VERBS, Action, Outcome
 from sessionwatch.errors import BrokerError, UnansweredError
 from sessionwatch.responses.broker import Broker, BrokerSettings, Capabilities
 from sessionwatch.responses.credentials import Secret, secret_of
-from sessionwatch.responses.exchange import Exchange, Reply, outcome_of, unanswered
+from sessionwatch.responses.exchange import Exchange, Reply, names_one, outcome_of, part, unanswered
 
 WRITES_MAX: Final = 2
 """Times that a user's attribute is written in one try at an action; not kept after these, a person must look."""
@@ -152,13 +152,13 @@ class KeycloakBroker(Broker):
 
     async def session_alive(self, user: str, session: str) -> bool | None:
         """See `Broker`. A session that is not listed has ended only where offline ones can be looked at."""
-        if not _names(user, session):
+        if not names_one(user, session):
             return None
         offline = self._said.offline_clients
         try:
             async with asyncio.timeout(self._exchange.timeout_s):
-                for path in ("sessions", *(f"offline-sessions/{_part(client)}" for client in offline or ())):
-                    listed = _ids(await self._account.ask("GET", f"/users/{_part(user)}/{path}"))
+                for path in ("sessions", *(f"offline-sessions/{part(client)}" for client in offline or ())):
+                    listed = _ids(await self._account.ask("GET", f"/users/{part(user)}/{path}"))
                     if listed is None or session in listed:
                         return None if listed is None else True
         except (TimeoutError, UnansweredError):
@@ -189,11 +189,11 @@ class KeycloakBroker(Broker):
             return unanswered(error)
 
     async def _kill_session(self, action: Action) -> Outcome:
-        if not _names(action.user, action.target):
+        if not names_one(action.user, action.target):
             return Outcome(result="rejected", detail="no_id")
         ended = False
         for offline in ("false", "true"):
-            reply = await self._account.ask("DELETE", f"/sessions/{_part(action.target)}?isOffline={offline}")
+            reply = await self._account.ask("DELETE", f"/sessions/{part(action.target)}?isOffline={offline}")
             if reply.status == _NOT_FOUND and reply.field("error") in _GONE:
                 continue
             outcome = _done(reply)
@@ -207,28 +207,28 @@ class KeycloakBroker(Broker):
         return user if isinstance(user, Outcome) else Outcome(result="already_applied", detail="no_such_session")
 
     async def _kill_user(self, action: Action) -> Outcome:
-        if not _names(action.user):
+        if not names_one(action.user):
             return Outcome(result="rejected", detail="no_id")
-        path = f"/users/{_part(action.user)}"
+        path = f"/users/{part(action.user)}"
         outcome = _done(await self._account.ask("POST", f"{path}/logout"))
         if not outcome.done:
             return outcome
         for client in self._said.offline_clients or ():
-            reply = await self._account.ask("GET", f"{path}/offline-sessions/{_part(client)}")
+            reply = await self._account.ask("GET", f"{path}/offline-sessions/{part(client)}")
             listed = _ids(reply)
             if listed is None:
                 return _nonsense(reply) if reply.ok else _refused(reply)
             for session in sorted(listed):
-                reply = await self._account.ask("DELETE", f"/sessions/{_part(session)}?isOffline=true")
+                reply = await self._account.ask("DELETE", f"/sessions/{part(session)}?isOffline=true")
                 outcome = _done(reply)
                 if not outcome.done and reply.field("error") not in _GONE:
                     return outcome
         return self._ended()
 
     async def _step_up(self, user: str) -> Outcome:
-        if not _names(user):
+        if not names_one(user):
             return Outcome(result="rejected", detail="no_id")
-        reply = await self._account.ask("GET", f"/users/{_part(user)}/credentials")
+        reply = await self._account.ask("GET", f"/users/{part(user)}/credentials")
         if not reply.ok:
             return _refused(reply)
         enrolled = reply.data()
@@ -240,7 +240,7 @@ class KeycloakBroker(Broker):
 
     async def _mark(self, user: str, *, demanded: bool) -> Outcome:
         """Write the attribute where it is not as it should be, until it is read so."""
-        if not _names(user):
+        if not names_one(user):
             return Outcome(result="rejected", detail="no_id")
         lock = self._writing.setdefault(user, asyncio.Lock())
         async with lock:
@@ -256,14 +256,14 @@ class KeycloakBroker(Broker):
                 kept = {name: value for name, value in attributes.items() if name != self._said.attribute}
                 whole = {name: value for name, value in found.items() if name not in _UNCHANGED}
                 whole["attributes"] = {**kept, self._said.attribute: ["true"]} if demanded else kept
-                outcome = _done(await self._account.ask("PUT", f"/users/{_part(user)}", whole))
+                outcome = _done(await self._account.ask("PUT", f"/users/{part(user)}", whole))
                 if not outcome.done:
                     return outcome
         return Outcome(result="rejected", detail="attribute_not_kept")
 
     async def _user(self, user: str) -> dict[str, Any] | Outcome:
         """The user as the realm has it, or what is to be said where it has none."""
-        reply = await self._account.ask("GET", f"/users/{_part(user)}")
+        reply = await self._account.ask("GET", f"/users/{part(user)}")
         if not reply.ok:
             return _refused(reply)
         found = reply.data()
@@ -320,15 +320,6 @@ def _of_events(where: str, client: str, reply: Reply) -> list[str]:
         return [f"{where}: give the service account of {client} the role view-events of realm-management"]
     words = {"eventsEnabled": "user events", "adminEventsEnabled": "admin events"}
     return [f"{where}: {what} are not kept; switch them on" for key, what in words.items() if reply.field(key) is False]
-
-
-def _names(*ids: str) -> bool:
-    """Whether each names one thing below an address: an empty one, dots or slashes would name something else."""
-    return all(one.strip(".") and one.isprintable() and not set(one) & {"/", "\\"} for one in ids)
-
-
-def _part(text: str) -> str:
-    return quote(text, safe="")
 
 
 def _ids(reply: Reply) -> set[str] | None:
