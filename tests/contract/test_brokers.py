@@ -15,6 +15,7 @@ from models.actions import VERBS, Outcome, Verb
 from sessionwatch.errors import BrokerError, UsageError, WrittenError
 from sessionwatch.responses.broker import Broker
 from sessionwatch.responses.broker_setup import broker_of, known_brokers
+from tests.contract.brokers.entra_side import EntraSide
 from tests.contract.brokers.far_side import SECRET, FarSide, order
 from tests.contract.brokers.hostile import FAULTS, SLOW, closes_at_once, hostile
 from tests.contract.brokers.keycloak_side import KeycloakSide
@@ -23,6 +24,7 @@ from tests.contract.brokers.reference_side import ReferenceSide
 from tests.contract.brokers.webhook_side import WebhookSide
 
 FAR_SIDES: dict[str, type[FarSide]] = {
+    "entra": EntraSide,
     "keycloak": KeycloakSide,
     "okta": OktaSide,
     "reference": ReferenceSide,

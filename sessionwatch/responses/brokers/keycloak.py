@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import weakref
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, Self
-from urllib.parse import quote
 
 from pydantic import Field
 
 from models.actions import VERBS, Action, Outcome
 from sessionwatch.errors import BrokerError, UnansweredError
+from sessionwatch.responses.account import Account, ServiceAccount
 from sessionwatch.responses.broker import Broker, BrokerSettings, Capabilities
 from sessionwatch.responses.credentials import Secret, secret_of
 from sessionwatch.responses.exchange import Exchange, Reply, names_one, outcome_of, part, unanswered
 
 WRITES_MAX: Final = 2
 """Times that a user's attribute is written in one try at an action; not kept after these, a person must look."""
-TOKEN_S_MAX: Final = 3_600.0
-"""Seconds that a token of the service account is used at most, whatever Keycloak says of its life."""
-_MARGIN_S: Final = 20.0
 _NO_CONTENT: Final = 204
 _UNAUTHORISED: Final = 401
 _FORBIDDEN: Final = 403
@@ -53,58 +49,6 @@ class KeycloakSettings(BrokerSettings):
     offline_clients: tuple[str, ...] | None = None
 
 
-class Account:
-    """The service account: its token, asked for anew before it ends, and once when it is refused."""
-
-    def __init__(self, exchange: Exchange, realm: str, client: str, secret: Secret) -> None:
-        """Speak through `exchange`; nothing is asked yet."""
-        self._exchange = exchange
-        self._realm = quote(realm, safe="")
-        self._client = client
-        self._secret = secret
-        self._renewing = asyncio.Lock()
-        self._held: Secret | None = None
-        self._until_s = 0.0
-
-    async def ask(self, method: str, path: str, data: Any = None) -> Reply:
-        """The realm's answer to a request below its address; where there is no token to be had, the answer to that.
-
-        Raises:
-            UnansweredError: there was no answer, or a token that is none.
-        """
-        refused: Secret | None = None
-        while True:
-            token = await self._token(refused)
-            if isinstance(token, Reply):
-                return token
-            headers = {"authorization": f"Bearer {token.reveal()}"}
-            where = f"/admin/realms/{self._realm}{path}"
-            reply = await self._exchange.ask(method, where, headers=headers, data=data)
-            if reply.status != _UNAUTHORISED or refused is not None:
-                return reply
-            refused = token
-
-    async def _token(self, refused: Secret | None) -> Secret | Reply:
-        async with self._renewing:
-            if self._held is not None and self._held is not refused and time.monotonic() < self._until_s:
-                return self._held
-            form = {
-                "grant_type": "client_credentials",
-                "client_id": self._client,
-                "client_secret": self._secret.reveal(),
-            }
-            where = f"/realms/{self._realm}/protocol/openid-connect/token"
-            reply = await self._exchange.ask("POST", where, form=form)
-            if not reply.ok:
-                return reply
-            token, life_s = reply.field("access_token"), reply.field("expires_in")
-            if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
-                raise UnansweredError("nonsense")
-            life_s = float(life_s) if type(life_s) is int else 0.0
-            self._held, self._until_s = Secret(token), time.monotonic() + min(life_s, TOKEN_S_MAX) - _MARGIN_S
-            return self._held
-
-
 class KeycloakBroker(Broker):
     """Keycloak has no idempotency keys: what was done before is seen from what is there, and not done again.
 
@@ -118,7 +62,9 @@ class KeycloakBroker(Broker):
     def __init__(self, exchange: Exchange, secret: Secret, settings: KeycloakSettings) -> None:
         """Speak through `exchange`."""
         self._exchange = exchange
-        self._account = Account(exchange, settings.realm, settings.client, secret)
+        realm = part(settings.realm)
+        service = ServiceAccount(f"/realms/{realm}/protocol/openid-connect/token", settings.client, secret)
+        self._account = Account(exchange, f"/admin/realms/{realm}", service, exchange)
         self._said = settings
         self._writing: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         verbs = frozenset(VERBS) - {"notify"}
