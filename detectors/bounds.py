@@ -169,6 +169,8 @@ def of_threshold(params: ThresholdParams, events: Columns) -> Bounds | None:
     window_us = span_us(params.window)
     if params.measure == "sum":
         return Bounds(events.fullest(events.number(params.field), window_us) >= params.at_least)
+    if params.cleared_by is not None:
+        return _of_cleared(params, events)
     crowded = events.crowded(params.at_least, window_us)
     if params.measure == "count":
         return Bounds(crowded)
@@ -178,6 +180,19 @@ def of_threshold(params: ThresholdParams, events: Columns) -> Bounds | None:
     enough = events.different(value) >= params.at_least
     missing = {f"no_{params.field.rpartition('.')[2]}": value == 0}
     return Bounds(crowded & enough, missing)
+
+
+def _of_cleared(params: ThresholdParams, events: Columns) -> Bounds | None:
+    """As of different values, without what clears them: that takes out of the count and never adds to it."""
+    if params.cleared_by is None or not events.has(params.field):
+        return None
+    counts = ~events.holds(params.cleared_by)
+    events_in = events.chosen(counts)
+    value = events_in.text(params.field)
+    enough = events_in.different(value) >= params.at_least
+    loud, missing = _none(counts), counts & (events.text(params.field) == 0)
+    loud[np.flatnonzero(counts)[events_in.crowded(params.at_least, span_us(params.window)) & enough]] = True
+    return Bounds(loud, {f"no_{params.field.rpartition('.')[2]}": missing})
 
 
 def of_export(params: ExportParams, events: Columns) -> Bounds:

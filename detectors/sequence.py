@@ -54,6 +54,10 @@ class SequenceParams(DetectorParams):
     distinct: FieldName | None = Field(
         None, description="Count different values of this field in the first steps, not the steps: names tried."
     )
+    cleared_by_then: bool = Field(
+        default=False,
+        description="`distinct`: whether a second step takes its own value out of the count: who signs in mistyped.",
+    )
     then: Condition = Field(_no_condition("login"), description="The second step, which comes after the first.")
     third: Condition | None = Field(
         None, description="A third step after the second; left out, the second is the last."
@@ -268,6 +272,8 @@ class Sequence(Detector[SequenceParams, SequenceState]):
             del state.chains[key]
         elif self._third is not None and is_enough and self._then(event):
             chain.second = EventRef.of(event)
+        if self.params.cleared_by_then and self._distinct is not None and self._then(event):
+            chain.distinct.last_us.pop(self._distinct(event), None)
 
     def _begin(self, event: PlacedEvent, state: SequenceState) -> None:
         key = self._key(event)

@@ -14,6 +14,7 @@ from detectors.columns import Bounds, Columns
 from detectors.detector import BucketDetector, Detector, DetectorEvidence, DetectorParams, DetectorState
 from detectors.fields import PUBLISHABLE, FieldName, attributes_of, known_field, reader, told
 from detectors.windows import Distinct, Sums
+from models.conditions import Condition
 from models.events import EventRef, PlacedEvent
 from models.findings import By, Finding, NearMiss, NotEvaluable, Verdict
 from models.instants import SECOND_US, instant, span_us
@@ -60,7 +61,17 @@ class ThresholdParams(DetectorParams):
         le=2**53,
         description="The least count, sum or number of values that is a finding; `distinct`: 2000 at most.",
     )
-
+    cleared_by: Condition | None = Field(
+        None,
+        description="`distinct`: an event, written as `when` is and selected by it, whose value of `field` does not "
+        "count: the sign-in of somebody who mistyped.",
+    )
+    cleared_within: Span = Field(
+        timedelta(hours=1),
+        gt=timedelta(0),
+        le=timedelta(days=7),
+        description="`cleared_by`: how long before or after what would count it may come.",
+    )
     noun: str = Field(
         "events",
         min_length=1,
@@ -76,17 +87,20 @@ class ThresholdParams(DetectorParams):
             raise ValueError("measure: distinct needs field: a field of text, such as place.country")
         if self.measure == "count" and self.field:
             raise ValueError("measure: count takes no field; did you mean measure: distinct?")
+        if self.measure != "distinct" and self.cleared_by is not None:
+            raise ValueError("cleared_by takes values out of the count: it needs measure: distinct")
         if self.measure == "distinct" and self.at_least > DISTINCT_AT_LEAST_MAX:
             raise ValueError(f"measure: distinct counts up to at_least: {DISTINCT_AT_LEAST_MAX}")
         return self
 
 
 class Group(msgspec.Struct, array_like=True):
-    """What one group counted, and the latest events that it rests on."""
+    """What one group counted, the latest events that it rests on, and the values that `cleared_by` named of late."""
 
     sums: Sums = msgspec.field(default_factory=Sums)
     distinct: Distinct = msgspec.field(default_factory=Distinct)
     refs: list[EventRef] = msgspec.field(default_factory=list)
+    cleared: Distinct = msgspec.field(default_factory=Distinct)
 
 
 class ThresholdState(DetectorState):
@@ -114,6 +128,9 @@ class Threshold(Detector[ThresholdParams, ThresholdState], BucketDetector):
 
     Counts in a sliding window; for `by: tenant`, in closed buckets as long as the window.
 
+    With `cleared_by`, whoever fails and then signs in is no longer counted, nor who signed in shortly before; an alert
+    that stands is not taken back. At most twice `at_least` such values are remembered, once something counts.
+
     A count is no baseline, so flagged events count like others: the alert grows with the attack. Up to 256 entries a
     window is exact; beyond, it may count too little by what its oldest 1/64 holds, never too much.
     """
@@ -131,7 +148,10 @@ class Threshold(Detector[ThresholdParams, ThresholdState], BucketDetector):
         self._group = tuple(reader(name) for name in params.group)
         self._value = reader(params.field) if params.measure == "distinct" else None
         self._distinct_max = params.at_least * 2
-        self.reads = attributes_of((*params.group, params.field))
+        self._clears = params.cleared_by.holds if params.cleared_by is not None else None
+        self._cleared_within_us = span_us(params.cleared_within)
+        self.asks = (params.cleared_by,) if params.cleared_by is not None else ()
+        self.reads = attributes_of((*params.group, params.field)).union(*(one.reads for one in self.asks))
 
     @property
     def keep_us(self) -> int:
@@ -140,11 +160,15 @@ class Threshold(Detector[ThresholdParams, ThresholdState], BucketDetector):
 
     def judge(self, event: PlacedEvent, state: ThresholdState) -> Verdict:
         """Whether `event` brings its group to the limit."""
+        if self._clears is not None and self._clears(event):
+            return None
         value = self._value(event) if self._value is not None else ""
         if self._value is not None and not value:
             return NotEvaluable(f"no_{self.params.field.rpartition('.')[2]}")
         key = self._key(event)
         group = state.groups.get(key)
+        if group is not None and self._is_cleared(group, value, event.at_us):
+            return None
         counted = self._counted(event, value, group)
         if counted < self.params.at_least:
             if not self.near_misses:
@@ -161,11 +185,16 @@ class Threshold(Detector[ThresholdParams, ThresholdState], BucketDetector):
         )
 
     def learn(self, event: PlacedEvent, state: ThresholdState, *, suspect: bool) -> None:
-        """Count `event` into its group."""
+        """Count `event` into its group, or take the value that it clears out of it."""
         value = self._value(event) if self._value is not None else ""
         if self._value is not None and not value:
             return
         key = self._key(event)
+        if self._clears is not None and self._clears(event):
+            self._clear(state.groups.get(key), value, event.at_us)
+            return
+        if key in state.groups and self._is_cleared(state.groups[key], value, event.at_us):
+            return
         group = state.groups.pop(key, None) or Group()
         state.groups[key] = group
         if len(state.groups) > GROUPS_MAX:
@@ -208,13 +237,16 @@ class Threshold(Detector[ThresholdParams, ThresholdState], BucketDetector):
         group = state.groups.setdefault(key, Group())
         if len(state.groups) > GROUPS_MAX:
             del state.groups[max(state.groups)]
+        clears = self._clears is not None and self._clears(event)
         if self._value is not None:
-            last_us = group.distinct.last_us
+            last_us = (group.cleared if clears else group.distinct).last_us
             last_us[value] = max(event.at_us, last_us.get(value, event.at_us))
             if len(last_us) > self._distinct_max:
                 del last_us[max(last_us)]
         else:
             group.sums.total += self._amount(event)
+        if clears:
+            return
         group.refs.append(EventRef.of(event))
         group.refs.sort(key=lambda ref: (ref.at_us, ref.id))
         del group.refs[REFS_MAX:]
@@ -270,7 +302,20 @@ class Threshold(Detector[ThresholdParams, ThresholdState], BucketDetector):
         return self._amount(event) + (0 if group is None else group.sums.within(event.at_us, self._window_us))
 
     def _total(self, group: Group) -> int:
-        return group.sums.total if self._value is None else len(group.distinct.last_us)
+        return group.sums.total if self._value is None else len(group.distinct.last_us.keys() - group.cleared.last_us)
+
+    def _is_cleared(self, group: Group, value: str, at_us: int) -> bool:
+        cleared_us = group.cleared.last_us.get(value)
+        return cleared_us is not None and at_us - cleared_us < self._cleared_within_us
+
+    def _clear(self, group: Group | None, value: str, at_us: int) -> None:
+        """Without a group nothing counts yet, and an address where nobody failed needs no memory."""
+        if group is None:
+            return
+        counted_us = group.distinct.last_us.get(value)
+        if counted_us is not None and at_us - counted_us < self._cleared_within_us:
+            del group.distinct.last_us[value]
+        group.cleared.add(value, at_us, self._cleared_within_us, self._distinct_max)
 
     def _evidence(self, at_us: int, key: str, counted: int, group: Group | None, value: str) -> ThresholdEvidence:
         line_us = at_us - self._window_us

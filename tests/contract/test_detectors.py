@@ -9,6 +9,7 @@ import pytest
 from detectors.registry import detector_kinds
 from detectors.testing import check_detector
 from detectors.worlds import an_event, office
+from models.conditions import Condition
 from models.events import PlacedEvent
 from models.instants import DAY_US, HOUR_US
 
@@ -23,6 +24,7 @@ STREAMS: dict[str, list[list[PlacedEvent]]] = {
 }
 """What makes those speak that need long silence or long habit."""
 
+SIGNED_IN = Condition({"kind": "login"}, lambda event: event.kind == "login")
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("concurrent_sessions", {"at_least": {"sessions": 2}, "needs": "any"}),
     ("concurrent_sessions", {"at_least": {"places": 2}, "nothing_unfamiliar": "lower"}),
@@ -43,6 +45,8 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("unusual_hours", {"learn_for": "1d", "learn_min_days": 1, "learn_min_events": 1, "zone": "Asia/Kathmandu"}),
     ("session_policy", {"lifetime_max": "1h", "idle_max": "10m", "grace": "0s"}),
     ("threshold", {"measure": "distinct", "field": "place.country", "at_least": 2, "window": "7d"}),
+    ("threshold", {"measure": "distinct", "field": "device", "at_least": 2, "window": "7d", "cleared_by": SIGNED_IN}),
+    ("sequence", {"distinct": "device", "cleared_by_then": True, "within": "7d"}),
     ("threshold", {"group": ("app", "attributes.sensitivity"), "at_least": 3}),
 ]
 

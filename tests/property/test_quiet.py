@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.columns import Bounds, Columns
+from detectors.threshold import Threshold, ThresholdParams
 from geo.locator import Locator
-from models.events import KINDS, SessionEvent
+from models.conditions import Condition
+from models.events import KINDS, EventKind, SessionEvent
 from models.places import NetworkClass, Place
 from sessionwatch.engine.counts import EngineCounts
 from sessionwatch.engine.in_order import Engine
@@ -104,6 +106,19 @@ def loose() -> Ruleset:
     return Ruleset((*pack().rules, *sketched(60_000_000).rules[:1]), "1")
 
 
+@cache
+def crowded_addresses() -> Ruleset:
+    """Names that fail at one address, of which those that sign in do not count: low limits, so that it speaks."""
+    signed_in = Condition({"kind": "login"}, lambda event: event.kind == "login", leaves=())
+    params: dict[str, Any] = {"field": "user", "cleared_by": signed_in, "cleared_within": "1h"}
+    kinds: set[EventKind] = {"login", "login_failed"}
+    made = [
+        rule(f"{n}", Threshold(ThresholdParams(measure="distinct", at_least=n, window="1d", **params)), kinds, 0, by=by)
+        for n, by in ((2, "ip"), (3, "ip"), (4, "session"))
+    ]
+    return Ruleset(tuple(made), "1")
+
+
 def judged(rules: Ruleset, events: Sequence[SessionEvent]) -> tuple[dict[str, bytes], EngineCounts]:
     """Everybody judged."""
     engine = Engine(rules, Locator())
@@ -147,6 +162,24 @@ def test_most_of_the_calm_are_left_out() -> None:
     assert left_out > 200
     assert judged_events > 200
     assert spoken > 20
+
+
+def test_who_fails_at_one_address_beside_others_is_judged() -> None:
+    """Many names behind few addresses fail and sign in: nothing that is told changes, some are told, some left out."""
+    spoken = left_out = 0
+    for seed in range(60):
+        r = random.Random(seed)
+        kinds: tuple[EventKind, ...] = ("login", "login_failed", "login_failed")
+        events = [
+            msgspec.structs.replace(event, ip=f"203.0.113.{r.randrange(r.choice([2, 40]))}", kind=r.choice(kinds))
+            for event in crowd(seed)
+        ]
+        alerts, counts, needs = needed(crowded_addresses(), events)
+        assert (alerts, counts) == judged(crowded_addresses(), events)
+        spoken += len(alerts)
+        left_out += needs.left_out if needs is not None else 0
+    assert spoken > 10
+    assert left_out > 100
 
 
 def test_a_detector_that_cannot_tell_has_everybody_judged() -> None:

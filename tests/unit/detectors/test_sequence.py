@@ -140,6 +140,19 @@ def test_distinct_counts_values() -> None:
     assert "2 users in 3 first steps" in Sequence.sentence(_plain(finding), "192.0.2.1")
 
 
+def test_a_name_that_gets_in_may_be_taken_out_of_the_count() -> None:
+    """Ten of a shift each mistype and sign in: quiet; three names that stay outside, and one that gets in, are not."""
+    shift = [
+        one for n in range(10) for one in (at(n, "login_failed", user=f"u{n}"), at(n + 0.5, "login", user=f"u{n}"))
+    ]
+    asked: dict[str, Any] = {"times": 3, "distinct": "user", "cleared_by_then": True}
+    assert found(shift, **asked) == []
+    assert found(shift, **{**asked, "cleared_by_then": False}) != []
+    outside = [at(10 + n, "login_failed", user=f"v{n}") for n in range(3)]
+    (finding,) = found([*shift, *outside, at(14, "login", user="w")], **asked)
+    assert finding.evidence.counted == 3
+
+
 def test_a_near_miss_says_how_near() -> None:
     """Two of three is two thirds."""
     (miss,) = found([*FAILURES[:2], at(4, "login")], near_misses=True, times=3)

@@ -10,10 +10,28 @@ import pydantic
 import pytest
 
 from detectors.threshold import GROUPS_MAX, Threshold, ThresholdParams
-from detectors.worlds import START_US, an_event, feed
+from detectors.worlds import START_US, an_event, feed, in_order
+from models.conditions import Condition
 from models.events import PlacedEvent
 from models.findings import Finding, NearMiss, NotEvaluable
-from models.instants import MINUTE_US, SECOND_US
+from models.instants import HOUR_US, MINUTE_US, SECOND_US
+
+SIGNED_IN = Condition({"kind": "login"}, lambda event: event.kind == "login")
+
+
+def names(at_least: int = 3, **params: Any) -> Threshold:
+    """Different names, of which those that sign in do not count."""
+    return threshold(measure="distinct", field="user", at_least=at_least, window="1d", cleared_by=SIGNED_IN, **params)
+
+
+def fails(user: str, at_us: int) -> PlacedEvent:
+    """A failed sign-in."""
+    return an_event("login_failed", at_us, id=f"f{user}{at_us}", user=user)
+
+
+def signs_in(user: str, at_us: int) -> PlacedEvent:
+    """A sign-in."""
+    return an_event("login", at_us, id=f"l{user}{at_us}", user=user)
 
 
 def threshold(*, near_misses: bool = False, **params: Any) -> Threshold:
@@ -80,6 +98,56 @@ def test_counts_different_values_of_a_field() -> None:
     assert isinstance(found, Finding)
     assert msgspec.to_builtins(found.evidence)["values"] == ("GB", "IT", "JP")
     assert verdicts[4] == NotEvaluable("no_country")
+
+
+def test_who_signs_in_at_the_address_is_not_counted() -> None:
+    """Forty people mistype and sign in, before or after: quiet, whichever comes first, also in one instant."""
+    for gap_us in (-MINUTE_US, 0, MINUTE_US, 59 * MINUTE_US):
+        office = [fails("first", -1)]
+        for n in range(40):
+            office += [fails(f"u{n}", n * 10 * MINUTE_US), signs_in(f"u{n}", n * 10 * MINUTE_US + gap_us)]
+        verdicts = feed(names(at_least=8), in_order(office))
+        assert not any(isinstance(v, Finding) for v in verdicts), gap_us
+
+
+def test_names_that_stay_outside_are_counted_beside_those_that_sign_in() -> None:
+    """Four names fail for good among ten that sign in; one of the four signs in, more than an hour later."""
+    events = [fails("a", 0), fails("b", MINUTE_US), signs_in("a", 61 * MINUTE_US)]
+    for n in range(10):
+        events += [fails(f"u{n}", (70 + n) * MINUTE_US), signs_in(f"u{n}", (70 + n) * MINUTE_US + SECOND_US)]
+    events.append(fails("c", 4 * HOUR_US))
+    *before, last = feed(names(at_least=4), [*events, fails("d", 5 * HOUR_US)])
+    assert sum(isinstance(v, Finding) for v in before) == 0
+    assert isinstance(last, Finding)
+    assert msgspec.to_builtins(last.evidence)["counted"] == 4
+
+
+def test_a_name_counts_again_an_hour_after_it_signed_in() -> None:
+    """What cleared it is as old as `cleared_within`; a microsecond earlier it still clears."""
+    start = [fails("a", 0), fails("b", 1), signs_in("c", 2)]
+    assert not isinstance(feed(names(), [*start, fails("c", HOUR_US + 1)])[-1], Finding)
+    assert isinstance(feed(names(), [*start, fails("c", HOUR_US + 2)])[-1], Finding)
+
+
+def test_remembers_few_who_signed_in() -> None:
+    """Twice the limit, and nobody at an address where nothing failed."""
+    this = names(at_least=5)
+    state = this.State()
+    feed(this, [signs_in(f"u{n}", n) for n in range(50)], state)
+    assert state.groups == {}
+    feed(this, [fails("a", 50), *(signs_in(f"u{n}", 51 + n) for n in range(50))], state)
+    assert list(state.groups[""].cleared.last_us) == [f"u{n}" for n in range(40, 50)]
+
+
+def test_in_a_bucket_who_signs_in_is_not_counted_whatever_the_order() -> None:
+    """By tenant: four fail, two of them sign in, in any order."""
+    events = [fails(f"u{n}", n) for n in range(4)] + [signs_in(f"u{n}", n + 2) for n in range(2)]
+    for this, is_found in ((names(at_least=2), True), (names(at_least=3), False)):
+        for order in (events, events[::-1]):
+            state = this.State()
+            for event in order:
+                this.add(event, state)
+            assert isinstance(this.close(START_US, state), Finding) == is_found
 
 
 def test_a_late_event_may_complete_a_window() -> None:
@@ -158,6 +226,7 @@ def test_buckets_do_not_care_about_order() -> None:
         ({"measure": "distinct", "field": "place.contry"}, "did you mean 'place.country'"),
         ({"field": "user"}, "measure: distinct"),
         ({"measure": "distinct", "field": "user", "at_least": 100_000}, "2000"),
+        ({"measure": "count", "cleared_by": SIGNED_IN}, "needs measure: distinct"),
         ({"group": ("usr",)}, "did you mean 'user'"),
     ],
 )
