@@ -26,6 +26,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "factor_changed": (
         "mfa_factor_changed_elsewhere",
         "mfa_removed_then_login",
+        "mfa_enrolled_then_login",
         "mfa_reset_then_login",
         "new_device_mfa",
     ),
