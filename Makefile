@@ -96,9 +96,9 @@ GEO_BESIDE ?=
 
 lock:  ## write requirements/*.txt anew with uv; the only place where versions are chosen
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv (pip install uv), or say make lock UV=/path/to/uv"; exit 1; }
-	$(UV) pip compile pyproject.toml --group dev --group install --extra live $(LOCK) -o requirements/dev.txt
+	$(UV) pip compile pyproject.toml --group dev --group install --extra live --extra ssf $(LOCK) -o requirements/dev.txt
 	$(UV) pip compile pyproject.toml --group install -c requirements/dev.txt $(LOCK) -o requirements/run.txt
-	$(UV) pip compile pyproject.toml --extra live -c requirements/dev.txt $(LOCK) -o requirements/live.txt
+	$(UV) pip compile pyproject.toml --extra live --extra ssf -c requirements/dev.txt $(LOCK) -o requirements/live.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	--custom-compile-command "make lock" $(UPGRADE)
 

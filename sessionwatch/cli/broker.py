@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import signal
 import sys
 from datetime import UTC, datetime
@@ -67,6 +68,20 @@ def check_command(
     for line in missing or ["the broker can be used"]:
         typer.echo(line)
     raise typer.Exit(Exit.FAILED if missing else Exit.DONE)
+
+
+@app.command("keys")
+def keys_command(
+    broker: Annotated[Path, typer.Argument(help="The file that says how a broker `ssf` is set up.")],
+) -> None:
+    """Print the public keys by which a receiver checks our security events, as a JWKS document to be served."""
+    from sessionwatch.responses.brokers.ssf import SsfBroker
+
+    asked = broker_of(str(broker))
+    asyncio.run(asked.close())
+    if not isinstance(asked, SsfBroker):
+        raise UsageError(f"{broker} sets up the broker {asked.name}, which signs nothing with a key; name one of ssf")
+    typer.echo(json.dumps(asked.signer.document(), indent=2))
 
 
 def _tell(line: str) -> None:

@@ -94,7 +94,7 @@ class Broker(ABC):
         """
 
     async def kill_session(self, action: Action) -> Outcome:
-        """End the session `action.target`; `already_applied` where it has ended before."""
+        """End the session `action.target`; `already_applied` where it has ended before, and the broker tells that."""
         return NOT_CAPABLE
 
     async def kill_user(self, action: Action) -> Outcome:

@@ -21,6 +21,7 @@ from tests.contract.brokers.hostile import FAULTS, SLOW, closes_at_once, hostile
 from tests.contract.brokers.keycloak_side import KeycloakSide
 from tests.contract.brokers.okta_side import OktaSide
 from tests.contract.brokers.reference_side import ReferenceSide
+from tests.contract.brokers.ssf_side import SsfSide
 from tests.contract.brokers.webhook_side import WebhookSide
 
 FAR_SIDES: dict[str, type[FarSide]] = {
@@ -28,6 +29,7 @@ FAR_SIDES: dict[str, type[FarSide]] = {
     "keycloak": KeycloakSide,
     "okta": OktaSide,
     "reference": ReferenceSide,
+    "ssf": SsfSide,
     "webhook": WebhookSide,
 }
 """The far side of each adapter; one more line for one more broker."""
@@ -65,6 +67,11 @@ def of_verbs(broker: Broker, user: str, session: str) -> list[Coroutine[Any, Any
     return [broker.do(order(verb, user, session)) for verb in VERBS if verb in broker.capabilities.verbs]
 
 
+def nothing_left(first: Outcome) -> str:
+    """What is said of an action that finds nothing to do; who only ever says that it was taken cannot say more."""
+    return "accepted" if first.result == "accepted" else "already_applied"
+
+
 def test_every_adapter_is_held_to_the_contract() -> None:
     """An adapter that nobody tests is one that kills the wrong session."""
     assert set(known_brokers()) == set(FAR_SIDES)
@@ -92,12 +99,13 @@ def test_a_killed_session_is_the_one_that_was_named(name: str) -> None:
     async def told(side: FarSide, broker: Broker) -> None:
         thief, honest = side.sign_in("ann"), side.sign_in("ann")
         action = order("kill_session", "ann", thief)
-        assert (await broker.do(action)).done
+        first = await broker.do(action)
+        assert first.done
         assert not side.alive(thief)
         assert side.alive(honest)
         effects = side.effects()
         assert (await broker.do(action)).done
-        assert (await broker.do(order("kill_session", "ann", thief))).result == "already_applied"
+        assert (await broker.do(order("kill_session", "ann", thief))).result == nothing_left(first)
         assert side.effects() == effects
 
     on(name, told, "kill_session")
@@ -143,9 +151,10 @@ def test_a_factor_is_demanded_until_it_is_taken_back(name: str) -> None:
         assert side.demanded("ann")
         assert not side.demanded("bo")
         assert side.alive(session)
-        assert (await broker.do(order("clear_step_up", "ann"))).done
+        first = await broker.do(order("clear_step_up", "ann"))
+        assert first.done
         assert not side.demanded("ann")
-        assert (await broker.do(order("clear_step_up", "ann"))).result == "already_applied"
+        assert (await broker.do(order("clear_step_up", "ann"))).result == nothing_left(first)
 
     on(name, told, "step_up", "clear_step_up")
 
@@ -231,8 +240,8 @@ def test_tls_of_a_stranger_is_refused(name: str) -> None:
     async def told(side: FarSide, _broker: Broker) -> None:
         async with hostile(closes_at_once) as (base, asked):
             broker = side.broker(base.replace("http://", "https://"), timeout_s=2.0)
-            for outcome in of_verbs(broker, "ann", "s1"):
-                assert (await outcome).result == "retryable"
+            for outcome in await asyncio.gather(*of_verbs(broker, "ann", "s1")):
+                assert outcome.result == "retryable"
             assert not any(SECRET.encode() in one for one in asked)
             await broker.close()
 

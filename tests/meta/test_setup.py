@@ -51,13 +51,14 @@ def test_lock_names_no_index(root: Path, lock: str) -> None:
 def test_lock_has_every_dependency_and_what_installs_the_project(root: Path) -> None:
     """A dependency that is not in the lock would be missing on a machine that has only the lock."""
     project = tomllib.loads((root / "pyproject.toml").read_text())
-    groups = project["dependency-groups"]
+    groups, extras = project["dependency-groups"], project["project"]["optional-dependencies"]
     needed = {
         "run": [*project["project"]["dependencies"], *groups["install"]],
-        "live": [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["live"]],
+        "live": [*project["project"]["dependencies"], *extras["live"], *extras["ssf"]],
         "dev": [
             *project["project"]["dependencies"],
-            *project["project"]["optional-dependencies"]["live"],
+            *extras["live"],
+            *extras["ssf"],
             *groups["install"],
             *groups["dev"],
         ],
@@ -186,15 +187,18 @@ def test_moved_checkout_gets_an_environment_of_its_own(machine: Machine) -> None
 
 
 def test_without_the_extra_every_command_starts(root: Path) -> None:
-    """`make run` installs no Kafka client, so that importing the command must not ask for one."""
+    """`make run` installs neither a Kafka client nor what signs, so that importing the command must ask for none."""
     script = (
         "import sys\n"
+        "extras = {'aiokafka', 'crc32c', 'cryptography', 'faust', 'joserfc', 'kafka', 'mode'}\n"
         "class Missing:\n"
         "    def find_spec(self, name, *rest):\n"
-        "        if name.split('.')[0] in {'aiokafka', 'crc32c', 'faust', 'kafka', 'mode'}:\n"
+        "        if name.split('.')[0] in extras:\n"
         "            raise ModuleNotFoundError(f'no {name} here')\n"
         "sys.meta_path.insert(0, Missing())\n"
         "import sessionwatch.cli.main\n"
+        "from sessionwatch.responses.broker_setup import known_brokers\n"
+        "assert 'ssf' in known_brokers()\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
