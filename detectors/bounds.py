@@ -17,7 +17,7 @@ from models.places import NetworkClass
 
 if TYPE_CHECKING:
     from detectors.concurrent_sessions import ConcurrentParams
-    from detectors.device_change import DeviceParams
+    from detectors.device_params import DeviceParams
     from detectors.geo_velocity import PathParams
     from detectors.impossible_travel import TravelParams
     from detectors.mass_export import ExportParams
@@ -111,7 +111,10 @@ def _late_firsts(events: Columns, value: Ints, learn_min_events: int, learn_for_
 
 
 def of_device(params: DeviceParams, events: Columns) -> Bounds | None:
-    """Quiet: the source names every device, and it is the session's one, or came while learning."""
+    """Quiet: the source names every device, and it is the session's one, or came while learning.
+
+    Where a place would be evidence, the session's one device takes it away.
+    """
     if params.needs not in {"device", "device_and_network"}:
         return None
     events_in = events.chosen(events.selected)

@@ -7,24 +7,22 @@ Roaming is no change: one device id on many networks stays one device.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final
 
 import msgspec
-from pydantic import Field
 
 from detectors import bounds
 from detectors.columns import Bounds, Columns
-from detectors.detector import Detector, DetectorEvidence, DetectorParams, DetectorState
+from detectors.detector import Detector, DetectorEvidence, DetectorState
+from detectors.device_params import NEEDED, DeviceParams
 from detectors.familiarity import VOUCHING, Learning, Seen, Suspect, familiar, put_aside, released, see
 from detectors.fingerprint import agent_of
+from detectors.jumps import Jump, Stand, jump_between, stand_of
 from detectors.traits import Traits, compared, differs, note_open
-from detectors.wording import many, severity_words
+from detectors.wording import many, severity_words, span_later
 from models.events import EventKind, EventRef, PlacedEvent
 from models.findings import By, Candidate, Finding, NotEvaluable, Unfamiliar, Verdict
 from models.instants import SECOND_US, span_us
-from models.places import NetworkClass
-from models.spans import Span
 
 SESSIONS_MAX: Final = 32
 """Sessions remembered for a subject; the longest idle goes first."""
@@ -35,87 +33,10 @@ NETWORKS_MAX: Final = 64
 SAMPLE_MAX: Final = 10
 """Known devices and networks that evidence names."""
 
-Needs = Literal["device", "network", "device_and_network", "device_or_network"]
-_NEEDED: Final[Mapping[Needs, tuple[Unfamiliar, ...]]] = {
-    "device": ("device",),
-    "network": ("network",),
-    "device_and_network": ("device", "network"),
-    "device_or_network": ("device", "network"),
-}
-
 _WORDS: Final = {
     "known_network": "the network is one of the person's own",
     "second_factor": "a second factor was passed in the sign-in",
 }
-
-
-class DeviceParams(DetectorParams):
-    """Against what a device is compared, what must differ, and how long to learn and remember."""
-
-    scope: Literal["session", "user"] = Field(
-        "session",
-        description="`session`: against the same session so far; `user`: against the subject's known devices.",
-    )
-    needs: Needs = Field(
-        "device_and_network", description="What must differ; a missing device or address is never a difference."
-    )
-    same_asn_is_same: bool = Field(
-        default=True, description="Whether addresses of one autonomous system are one network: phones change address."
-    )
-    same_asn_within: Literal["anywhere", "city"] = Field(
-        "anywhere",
-        description="`scope: user`: where addresses of one autonomous system are one network; a city that nobody "
-        "knows is any.",
-    )
-    open_sessions: bool = Field(
-        default=False,
-        description="`scope: user`: what is no sign-in is judged only in a session whose sign-in named no device or no "
-        "address, until an event names both.",
-    )
-    known_network: Literal["ignore", "lower", "normal"] = Field(
-        "lower", description="`scope: user`: effect of a new device on a network known for `familiar_after`."
-    )
-    second_factor: Literal["ignore", "lower", "normal"] = Field(
-        "normal", description="`scope: user`: effect of a sign-in that says that a second factor was passed in it."
-    )
-    own_classes: frozenset[NetworkClass] = Field(
-        default=frozenset(),
-        max_length=13,
-        description="`scope: user`: network classes that are known for everybody, such as `corporate`.",
-    )
-    familiar_after: Span = Field(
-        timedelta(days=1),
-        ge=timedelta(0),
-        le=timedelta(days=90),
-        description="`scope: user`: how long a network must have been seen to be known.",
-    )
-    session_idle_max: Span = Field(
-        timedelta(days=1),
-        gt=timedelta(0),
-        le=timedelta(days=30),
-        description="`scope: session`: a session unused for this long is compared with no more.",
-    )
-    learn_for: Span = Field(
-        timedelta(days=14),
-        ge=timedelta(0),
-        le=timedelta(days=90),
-        description="`scope: user`: learning ends after this long, or after `learn_min_events`.",
-    )
-    learn_min_events: int = Field(
-        10, ge=1, le=10_000, description="`scope: user`: learning ends after this many events, or after `learn_for`."
-    )
-    accept_after: Span = Field(
-        timedelta(days=30),
-        gt=timedelta(0),
-        le=timedelta(days=365),
-        description="How long until a flagged device becomes known without anybody vouching for it.",
-    )
-    forget_after: Span = Field(
-        timedelta(days=90),
-        gt=timedelta(0),
-        le=timedelta(days=730),
-        description="`scope: user`: silence after which learning begins anew.",
-    )
 
 
 class DeviceState(DetectorState):
@@ -129,10 +50,11 @@ class DeviceState(DetectorState):
     open: list[str] = msgspec.field(default_factory=list)
 
 
-class DeviceEvidence(DetectorEvidence, frozen=True, kw_only=True):
+class DeviceEvidence(DetectorEvidence, frozen=True, kw_only=True, omit_defaults=True):
     """What changed, from what to what: the session's, or the subject's known, devices and networks.
 
-    `before_devices` are what it was compared with: ids with an id, else fingerprints; of each the latest ten.
+    `before_devices` are what it was compared with: ids with an id, else fingerprints; of each the latest ten. The last
+    six are of a jump to another place and left out elsewhere; `speed_kmh` too where there is no time to divide by.
     """
 
     scope: str
@@ -148,12 +70,19 @@ class DeviceEvidence(DetectorEvidence, frozen=True, kw_only=True):
     before_networks: tuple[str, ...]
     seconds_since: int | None
     learned_events: int | None
+    before_place: str = ""
+    minimum_km: float | None = None
+    distance_min_km: float | None = None
+    hours: float | None = None
+    speed_kmh: float | None = None
+    speed_max_kmh: float | None = None
 
 
 class DeviceChange(Detector[DeviceParams, DeviceState]):
     """One session that goes on from another device, or a person on a device never seen with them.
 
-    Judges the device and network of an event against its session so far, or against the subject's known ones.
+    Judges the device and network of an event against its session so far, or against the subject's known ones; with
+    `jump_min_km` also the place against that where the session last was, unless one device id is at both.
     """
 
     kind: ClassVar[str] = "device_change"
@@ -166,7 +95,7 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
 
     def __init__(self, params: DeviceParams, *, near_misses: bool = False) -> None:
         super().__init__(params, near_misses=near_misses)
-        self._needed = _NEEDED[params.needs]
+        self._needed = NEEDED[params.needs]
         self._needs_device = params.needs in {"device", "device_and_network"}
         self._needs_network = params.needs in {"network", "device_and_network"}
         self._in_session = params.scope == "session"
@@ -198,7 +127,7 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         if suspect:
             put_aside(state.aside, Suspect.of(event, device or agent, (device, agent, *networks)))
         elif self._in_session:
-            self._note_session(state, EventRef.of(event), (device, agent, networks))
+            self._note_session(state, EventRef.of(event), (device, agent, networks), self._stand(event))
         elif device or agent:
             if state.learning.events and not state.learning.has_begun(event.at_us, self._forget_after_us):
                 state.learning, state.devices, state.networks = Learning(), {}, {}
@@ -234,6 +163,8 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         )
         where = ", ".join(evidence["before_networks"])
         whose = "" if who == evidence["session"] else f"{who}: "
+        if "place" in evidence["changed"]:
+            return whose + _jump_words(evidence, now + at)
         return (
             f"{whose}session {evidence['session']} continued on {now}{at}, {soon} {before}"
             f"{' at ' * bool(where)}{where} ({' and '.join(evidence['changed'])} changed)"
@@ -252,16 +183,51 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
             "device": differs(event.device, agent, traits.devices, traits.agents),
             "network": not any(one in traits.networks for one in networks) if networks and traits.networks else None,
         }
-        changed = self._decide(changes)
-        if not isinstance(changed, tuple):
-            return changed
+        found = self._decide(changes)
+        jump = None
+        if not isinstance(found, tuple):
+            jump = self._jump(event, traits, changes["network"])
+            if jump is None:
+                return found
+        changed = found if isinstance(found, tuple) else _ELSEWHERE[changes["network"] is True]
+        evidence = self._evidence(
+            event, changed, compared(event, traits.devices, traits.agents), traits.networks, traits.latest
+        )
         return Finding(
-            evidence=self._evidence(
-                event, changed, compared(event, traits.devices, traits.agents), traits.networks, traits.latest
-            ),
+            evidence=evidence if jump is None else self._jumped(evidence, jump),
             key=event.session,
             events=(traits.latest,),
             candidates=(self._candidate(event, agent, changed),),
+        )
+
+    def _stand(self, event: PlacedEvent) -> Stand | None:
+        params = self.params
+        if params.jump_min_km is None:
+            return None
+        return stand_of(event, params.jump_radius_max_km, params.jump_ignores)
+
+    def _jump(self, event: PlacedEvent, traits: Traits, is_elsewhere: bool | None) -> Jump | None:  # noqa: FBT001 - three values
+        """From where the session last was to where it is, if nobody gets there in the time.
+
+        One device id at both is one machine whose network moved; so is one provider at both.
+        """
+        limit_km = self.params.jump_min_km
+        if limit_km is None or traits.stand is None or is_elsewhere is False:
+            return None
+        if event.device and event.device in traits.devices:
+            return None
+        stand = self._stand(event)
+        return jump_between(traits.stand, stand, limit_km, self.params.jump_speed_max_kmh) if stand else None
+
+    def _jumped(self, evidence: DeviceEvidence, jump: Jump) -> DeviceEvidence:
+        return msgspec.structs.replace(
+            evidence,
+            before_place=jump.origin.label,
+            minimum_km=round(jump.minimum_km, 1),
+            distance_min_km=self.params.jump_min_km,
+            hours=jump.hours,
+            speed_kmh=jump.speed_kmh,
+            speed_max_kmh=self.params.jump_speed_max_kmh,
         )
 
     def _judge_user(self, event: PlacedEvent, state: DeviceState) -> Verdict:
@@ -336,7 +302,9 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         city = f" {place.city}" if place.city and self.params.same_asn_within == "city" else ""
         return (event.network, f"AS{place.asn}{city}")
 
-    def _note_session(self, state: DeviceState, ref: EventRef, known: tuple[str, str, tuple[str, ...]]) -> None:
+    def _note_session(
+        self, state: DeviceState, ref: EventRef, known: tuple[str, str, tuple[str, ...]], stand: Stand | None = None
+    ) -> None:
         traits = state.sessions.pop(ref.session, None)
         if traits is not None and ref.at_us - traits.latest.at_us <= self._idle_max_us and traits.lacks(*known):
             state.sessions[ref.session] = traits
@@ -346,6 +314,7 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         elif ref.at_us >= traits.latest.at_us:
             traits.latest = ref
         traits.note(*known)
+        traits.stand = stand or traits.stand
         state.sessions[ref.session] = traits
         line_us = ref.at_us - self._idle_max_us
         while state.sessions[next(iter(state.sessions))].latest.at_us < line_us:
@@ -392,5 +361,18 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         )
 
 
+_ELSEWHERE: Final[Mapping[bool, tuple[Unfamiliar, ...]]] = {True: ("network", "place"), False: ("place",)}
+"""What changed where a place did: the address too, where both are known."""
+
 _ID: Final = "id:"
 """Marks a known device's own id, apart from the fingerprints of agents."""
+
+
+def _jump_words(evidence: Mapping[str, Any], now: str) -> str:
+    speed, limit = evidence.get("speed_kmh"), evidence["speed_max_kmh"]
+    pace = f"takes at least {speed:,.0f} km/h" if speed is not None else "no speed allows"
+    return (
+        f"session {evidence['session']} continued in {evidence['place']} on {now}, {span_later(evidence['hours'])} than"
+        f" in {evidence['before_place']}, at least {evidence['minimum_km']:,.0f} km away (counts from"
+        f" {evidence['distance_min_km']:,.0f} km), which {pace} (limit {limit:,.0f} km/h)"
+    )

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from detectors.fingerprint import alike
+from detectors.jumps import Stand
 from models.events import EventRef, PlacedEvent
 
 OPEN_MAX: Final = 8
@@ -22,6 +23,7 @@ class Traits(msgspec.Struct, array_like=True):
     devices: list[str] = msgspec.field(default_factory=list)
     agents: list[str] = msgspec.field(default_factory=list)
     networks: list[str] = msgspec.field(default_factory=list)
+    stand: Stand | None = None
 
     def lacks(self, device: str, agent: str, networks: tuple[str, ...]) -> bool:
         """Whether an event with these leaves out what is known of the session: then it could not be compared with it.

@@ -29,6 +29,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("concurrent_sessions", {"at_least": {"sessions": 2}, "needs": "any"}),
     ("concurrent_sessions", {"at_least": {"places": 2}, "nothing_unfamiliar": "lower"}),
     ("device_change", {"scope": "user", "needs": "device"}),
+    ("device_change", {"jump_min_km": 100.0}),
     ("device_change", {"scope": "user", "known_network": "ignore", "learn_min_events": 1}),
     ("device_change", {"needs": "device_or_network", "same_asn_is_same": False}),
     ("geo_velocity", {"failed_may_count": True, "countries_min": 1, "distance_min_km": 1}),

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from detectors.concurrent_sessions import ConcurrentParams, ConcurrentSessions
-from detectors.device_change import DeviceChange, DeviceParams
+from detectors.device_change import DeviceChange
+from detectors.device_params import DeviceParams
 from detectors.impossible_travel import ImpossibleTravel, TravelParams
 from detectors.sequence import Sequence, SequenceParams
 from detectors.threshold import Threshold, ThresholdParams

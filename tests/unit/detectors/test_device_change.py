@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from detectors.device_change import SESSIONS_MAX, DeviceChange, DeviceParams, DeviceState
+from detectors.device_change import SESSIONS_MAX, DeviceChange, DeviceState
+from detectors.device_params import DeviceParams
 from detectors.traits import OPEN_MAX
 from detectors.worlds import CITIES, an_event, feed
 from models.events import PlacedEvent
