@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from detectors.device_change import SESSIONS_MAX, DeviceChange, DeviceState
 from detectors.device_params import DeviceParams
@@ -18,6 +19,9 @@ from models.instants import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/{}.0 Safari/537.36"
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"
 AGENT = "aws-sdk-go/1.41.4 (go1.18.3; linux; amd64) amazon-ssm-agent/"
+HERE = {"ip": "192.0.2.1", "city": "London"}
+FAR = {"ip": "198.51.100.7", "city": "New York"}
+CHROMIUM = CHROME.format(126)
 SDK = "aws-sdk-go-v2/1.17.0 os/linux lang/go/1.18.10 md/GOOS/linux md/GOARCH/amd64 api/sts/1.16.19"
 
 
@@ -301,3 +305,77 @@ def test_an_event_that_lost_a_field_does_not_make_the_thief_the_sessions_own(los
     assert isinstance(told[2], Finding)
     back = act(3 * MINUTE_US, **own)
     assert last([act(0, **own), msgspec.structs.replace(back, id="cut", **lost), back]) is None
+
+
+def jump(*fields: dict[str, Any]) -> Verdict:
+    """What is said of the last of events a minute apart, in one session, with places counting from 500 km."""
+    events = [act(n * MINUTE_US, **{"user_agent": CHROMIUM, **one}) for n, one in enumerate(fields)]
+    return last(events, jump_min_km=500.0)
+
+
+def test_a_session_of_one_browser_at_two_places_is_found() -> None:
+    """London, and New York a minute later: how far at least, in what time, and what speed that takes."""
+    found = jump(HERE, FAR)
+    assert isinstance(found, Finding)
+    told = msgspec.to_builtins(found.evidence)
+    assert told["changed"] == ("network", "place")
+    assert (told["before_place"], told["place"]) == ("London, GB", "New York, US")
+    assert 5_500 < told["minimum_km"] < 5_570
+    assert (told["hours"], told["distance_min_km"], told["speed_max_kmh"]) == (0.0167, 500.0, 900.0)
+    assert [(one.session, one.unfamiliar) for one in found.candidates] == [("s", ("network", "place"))]
+    said = DeviceChange.sentence(told, "ann")
+    assert said.startswith(
+        "ann: session s continued in New York, US on chrome on windows at 198.51.100.7, 60 seconds later than in London"
+    )
+    assert said.endswith("(limit 900 km/h)")
+
+
+def test_a_jump_within_a_second_needs_no_division() -> None:
+    """Two places in one instant: found, and no speed is told."""
+    found = last([act(0, **HERE, user_agent=CHROMIUM), act(1, **FAR, user_agent=CHROMIUM)], jump_min_km=500.0)
+    assert isinstance(found, Finding)
+    told = msgspec.to_builtins(found.evidence)
+    assert "speed_kmh" not in told
+    assert "which no speed allows" in DeviceChange.sentence(told, "ann")
+
+
+@pytest.mark.parametrize(
+    ("fields", "params"),
+    [
+        ([HERE, {**FAR, "city": "Milan"}], {"jump_min_km": 1000.0}),
+        ([HERE, {**FAR, "place": replace(CITIES["New York"], network_class="vpn")}], {}),
+        ([{**HERE, "place": replace(CITIES["London"], network_class="relay")}, FAR], {}),
+        ([{**HERE, "device": "d"}, {**FAR, "device": "d"}], {}),
+        ([HERE, {**HERE, "city": "New York"}], {}),
+        ([HERE, {**FAR, "place": replace(CITIES["New York"], asn=CITIES["London"].asn)}], {}),
+        ([HERE, {**FAR, "place": replace(CITIES["New York"], radius_km=9000.0)}], {}),
+        ([HERE, {**FAR, "place": replace(CITIES["New York"], city="London", country="GB")}], {}),
+        ([HERE, {"ip": "198.51.100.7"}], {}),
+        ([HERE, FAR], {"jump_min_km": None}),
+    ],
+    ids=["near", "vpn", "relay", "one device", "one address", "one provider", "vague", "one city", "nowhere", "off"],
+)
+def test_what_is_no_jump(fields: list[dict[str, Any]], params: dict[str, Any]) -> None:
+    """Too near; an exit that is no place; one machine, address, provider or city; an unknown place; unasked."""
+    events = [act(n * MINUTE_US, **{"user_agent": CHROMIUM, **one}) for n, one in enumerate(fields)]
+    assert not isinstance(last(events, **{"jump_min_km": 500.0, **params}), Finding)
+
+
+def test_a_flight_is_no_jump() -> None:
+    """Seven hours are enough for London to New York, six are not."""
+    for hours, is_found in ((6.0, True), (7.0, False)):
+        events = [act(0, **HERE, user_agent=CHROMIUM), act(int(hours * HOUR_US), **FAR, user_agent=CHROMIUM)]
+        assert isinstance(last(events, jump_min_km=500.0), Finding) == is_found
+
+
+def test_the_thiefs_place_does_not_become_the_sessions() -> None:
+    """The person goes on undisturbed, and the thief is found again."""
+    events = [act(n * MINUTE_US, user_agent=CHROMIUM, **one) for n, one in enumerate([HERE, FAR, HERE, FAR, HERE])]
+    found = [isinstance(verdict, Finding) for verdict in feed(device_change(jump_min_km=500.0), events)]
+    assert found == [False, True, False, True, False]
+
+
+def test_a_place_is_evidence_where_the_device_is_missing() -> None:
+    """Nobody knows whether the device changed; where the session is, is known."""
+    assert isinstance(jump(HERE, {**FAR, "user_agent": ""}), Finding)
+    assert last([act(0, **HERE, user_agent=CHROMIUM), act(1, **FAR)]) == NotEvaluable("no_device")
