@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -206,9 +207,16 @@ def _address(base: str) -> httpx.URL:
     return url
 
 
+@cache  # reading the system's authorities takes a while, and a broker may have several addresses
+def _system() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
 def _verified(authority: Path | None) -> ssl.SSLContext:
+    if authority is None:
+        return _system()
     try:
-        return ssl.create_default_context(cafile=None if authority is None else str(authority))
+        return ssl.create_default_context(cafile=str(authority))
     except (OSError, ssl.SSLError) as error:
         raise BrokerError(f"{authority} holds no certificate authority that can be read: {error}") from error
 

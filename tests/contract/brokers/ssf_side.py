@@ -13,6 +13,7 @@ from aiohttp import web
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from joserfc.jwk import RSAKey
 
 from sessionwatch.responses.broker import Broker
 from sessionwatch.responses.brokers.ssf import SsfBroker, SsfSettings
@@ -40,6 +41,11 @@ def _made(_which: int, bits: int) -> str:
     return made.private_bytes(*form).decode()
 
 
+@cache
+def _read(key: str) -> RSAKey:
+    return signing_key(Secret(key))
+
+
 class SsfSide(FarSide):
     """It ends sessions, and asks users of medium risk for a factor; what it has seen by its id it does not do again."""
 
@@ -47,7 +53,7 @@ class SsfSide(FarSide):
 
     def __init__(self) -> None:
         self.sessions = EmbeddedSessions(lambda: datetime.now(UTC))
-        self.document: dict[str, Any] = Signer(ISSUER, (AUDIENCE,), signing_key(Secret(pem()))).document()
+        self.document: dict[str, Any] = Signer(ISSUER, (AUDIENCE,), _read(pem())).document()
         self.heads: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.answer: tuple[int, Any] | None = None
@@ -83,7 +89,7 @@ class SsfSide(FarSide):
         """The adapter with other settings, or another key."""
         said = {"issuer": ISSUER, "audience": (AUDIENCE,), "sessions": True, "step_up": True, **more}
         settings = SsfSettings(broker="ssf", base=base or f"{self._base}/events", **said)
-        signer = Signer(settings.issuer, settings.audience, signing_key(Secret(pem(key))))
+        signer = Signer(settings.issuer, settings.audience, _read(pem(key)))
         return SsfBroker(Exchange(settings.base, timeout_s=timeout_s), signer, Secret(f"Bearer {SECRET}"), settings)
 
     def sign_in(self, user: str) -> str:
