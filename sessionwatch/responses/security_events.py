@@ -22,6 +22,16 @@ KEY_BITS: Final = 2_048
 CAEP: Final = "https://schemas.openid.net/secevent/caep/event-type"
 SSF: Final = "https://schemas.openid.net/secevent/ssf/event-type"
 MEDIA_TYPE: Final = "application/secevent+jwt"
+REFUSALS: Final = (
+    "invalid_request",
+    "invalid_key",
+    "invalid_issuer",
+    "invalid_audience",
+    "authentication_failed",
+    "access_denied",
+    "invalid_state",
+)
+"""A receiver's words for why it does not take an event; no set, since a list cannot be looked for in one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
-"""Receivers of the Shared Signals Framework: told by signed CAEP events, and left to act on them by themselves."""
+"""Receivers of the Shared Signals Framework: told by signed CAEP events, pushed or fetched, on which they act."""
 
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
@@ -10,13 +11,15 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import Field
 
 from models.actions import Action, Outcome, Verb
-from sessionwatch.errors import BrokerError, UnansweredError
+from sessionwatch.errors import BrokerError, StateError, UnansweredError
 from sessionwatch.responses.broker import Broker, BrokerSettings, Capabilities
 from sessionwatch.responses.credentials import Secret, secret_of
+from sessionwatch.responses.event_spool import EventSpool
 from sessionwatch.responses.exchange import Exchange, Reply, outcome_of, unanswered
 from sessionwatch.responses.security_events import (
     CAEP,
     MEDIA_TYPE,
+    REFUSALS,
     SSF,
     SecurityEvent,
     Signer,
@@ -26,35 +29,31 @@ from sessionwatch.responses.security_events import (
 
 _ACCEPTED: Final = 202
 _BAD_REQUEST: Final = 400
-_REFUSALS: Final = (
-    "invalid_request",
-    "invalid_key",
-    "invalid_issuer",
-    "invalid_audience",
-    "authentication_failed",
-    "access_denied",
-    "invalid_state",
-)
-"""A receiver's words for why it does not take an event; no set, since a list cannot be looked for in one."""
 _NEW_KEY: Final = "invalid_key"
 """The one that passes: a receiver looks at our keys anew after a while."""
 
 
 class SsfSettings(BrokerSettings):
-    """How a receiver is set up; `base` is where it takes events. The secret is the private key that signs, in PEM.
+    """How a receiver is set up. The secret is the private key that signs, in PEM.
 
-    `issuer` and `audience` are the `iss` and `aud` of the events, `stream` the id of the stream. `subject` is the form
-    in which the receiver knows users; `iss_sub` needs `user_issuer`, who gave their ids. `sessions`: the receiver ends
-    the one session that an event names. `step_up`: it asks a user of medium risk for a factor; both must be agreed with
-    it. `other_keys` are published and sign nothing: the next key, and the last. `authorization_file` or
-    `authorization_variable` hold the header `Authorization` that the receiver asks for, whole.
+    `base` is where the receiver takes events; with `delivery: poll` it is where it finds us, and `spool` the file in
+    which events wait to be fetched. `issuer` and `audience` are the `iss` and `aud` of the events, `stream` the id of a
+    stream that is pushed. `subject` is the form in which the receiver knows users; `iss_sub` needs `user_issuer`, who
+    gave their ids. `sessions`: the receiver ends the one session that an event names. `step_up`: it asks a user of
+    medium risk for a factor; both must be agreed with it. `other_keys` are published and sign nothing: the next key,
+    and the last. `authorization_file` or `authorization_variable` hold the header `Authorization`, whole, which the
+    receiver asks for, or gives when it fetches.
     """
 
-    base: Annotated[str, Field(description="where the receiver takes events, the whole address")]
+    base: Annotated[str, Field(description="where the receiver takes events, or finds us; the whole address")]
     issuer: Annotated[str, Field(pattern=r"^https://\S+$", description="who we are to the receiver")]
     audience: Annotated[tuple[str, ...], Field(min_length=1, description="who the receiver is")]
+    subject: Annotated[
+        Literal["opaque", "email", "iss_sub"], Field(description="the form in which the receiver knows users")
+    ]
+    delivery: Literal["push", "poll"] = "push"
+    spool: Path | None = None
     stream: Annotated[str, Field(min_length=1)] = "sessionwatch"
-    subject: Literal["opaque", "email", "iss_sub"] = "opaque"
     user_issuer: str = ""
     sessions: bool = False
     step_up: bool = False
@@ -63,8 +62,102 @@ class SsfSettings(BrokerSettings):
     authorization_file: Path | None = None
 
 
+class Delivery(ABC):
+    """A way by which events reach a receiver."""
+
+    signer: Signer
+
+    @abstractmethod
+    async def send(self, event: SecurityEvent, until: datetime) -> Outcome:
+        """What came of the event, which is worth nothing after `until`; `accepted` where it is on its way."""
+
+    @abstractmethod
+    async def check(self) -> list[str]:
+        """See `Broker.check`."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """See `Broker.close`."""
+
+
+class Push(Delivery):
+    """Events sent as RFC 8935 says."""
+
+    def __init__(self, exchange: Exchange, signer: Signer, authorization: Secret | None, stream: str) -> None:
+        """Push through `exchange` what `signer` signs; `stream` is what a verification event is about."""
+        self._exchange = exchange
+        self.signer = signer
+        self._authorization = authorization
+        self._stream = stream
+
+    async def send(self, event: SecurityEvent, until: datetime) -> Outcome:
+        """See `Delivery`."""
+        try:
+            reply = await self._pushed(event)
+        except UnansweredError as error:
+            return unanswered(error)
+        return Outcome(result="accepted", status=reply.status) if reply.status == _ACCEPTED else _not_taken(reply)
+
+    async def check(self) -> list[str]:
+        """See `Broker.check`. A verification event is sent, for which nothing is to be done."""
+        subject = {"format": "opaque", "id": self._stream}
+        event = SecurityEvent(secrets.token_hex(16), f"{SSF}/verification", subject, {})
+        try:
+            reply = await self._pushed(event)
+        except UnansweredError as error:
+            raise BrokerError(f"{self._exchange.base} gives no answer ({error.reason}); is it up?") from error
+        if reply.status == _ACCEPTED:
+            return []
+        why = _refusal(reply) or "no word of its own"
+        hint = "check its address, issuer, audience, and that it has our keys"
+        return [f"{self._exchange.base} does not take events (status {reply.status}, {why}); {hint}"]
+
+    async def close(self) -> None:
+        """See `Broker.close`."""
+        await self._exchange.close()
+
+    async def _pushed(self, event: SecurityEvent) -> Reply:
+        headers = {"content-type": MEDIA_TYPE, "accept": "application/json"}
+        if self._authorization is not None:
+            headers["authorization"] = self._authorization.reveal()
+        return await self._exchange.ask("POST", "", headers=headers, content=self.signer.token(event))
+
+
+class Poll(Delivery):
+    """Events kept in a spool, from which `sessionwatch broker transmit` hands them out as RFC 8936 says."""
+
+    def __init__(self, spool: EventSpool, signer: Signer) -> None:
+        """Keep in `spool` what `signer` signs."""
+        self.spool = spool
+        self.signer = signer
+
+    async def send(self, event: SecurityEvent, until: datetime) -> Outcome:
+        """See `Delivery`. Accepted once it is on the disk."""
+        try:
+            put = self.spool.put(event.id, event.type, self.signer.token(event), until.timestamp())
+        except StateError:
+            return Outcome(result="retryable", detail="spool_failed")
+        if put in {"kept", "known"}:
+            return Outcome(result="accepted")
+        return Outcome(result="rejected" if put == "not_requested" else "retryable", detail=put)
+
+    async def check(self) -> list[str]:
+        """See `Broker.check`. Whether there is a stream, and what of before was not taken."""
+        where, stream = str(self.spool.path), self.spool.stream()
+        if stream is None:
+            return [f"{where}: no receiver has asked for a stream; `sessionwatch broker transmit` serves it"]
+        lines = [] if stream.status == "enabled" else [f"{where}: the receiver has the stream {stream.status}"]
+        counts = self.spool.counts()
+        bad = ((came, count) for came, count in counts.items() if came not in {"waiting", "fetched", "dropped"})
+        return lines + [f"{where}: {count} events were {came}; look at the receiver" for came, count in bad]
+
+    async def close(self) -> None:
+        """See `Broker.close`."""
+        self.spool.close()
+
+
 class SsfBroker(Broker):
-    """An event is pushed as RFC 8935 says, with the action's id as its own, by which a receiver knows it again.
+    """Each action is one event with the action's id as its own, by which a receiver knows it again.
 
     That it was taken is all that a receiver tells: an action is `accepted`, also where there was nothing left to do.
     """
@@ -72,12 +165,10 @@ class SsfBroker(Broker):
     name: ClassVar[str] = "ssf"
     Settings: ClassVar[type[BrokerSettings]] = SsfSettings
 
-    def __init__(self, exchange: Exchange, signer: Signer, authorization: Secret | None, settings: SsfSettings) -> None:
-        """Push through `exchange` what `signer` signs."""
-        self._exchange = exchange
-        self.signer = signer
-        self._authorization = authorization
-        self._said = settings
+    def __init__(self, delivery: Delivery, settings: SsfSettings) -> None:
+        """Tell by `delivery`."""
+        self.delivery = delivery
+        self.said = settings
         verbs: set[Verb] = {"kill_user"}
         verbs |= {"kill_session"} if settings.sessions else set()
         verbs |= {"step_up", "clear_step_up"} if settings.step_up else set()
@@ -90,13 +181,20 @@ class SsfBroker(Broker):
             raise BrokerError("subject: iss_sub needs user_issuer, who gave the users their ids")
         key = signing_key(secret_of(settings.secret_variable, settings.secret_file, "the private key in PEM"))
         others = tuple(published_key(path) for path in settings.other_keys)
-        variable, file = settings.authorization_variable, settings.authorization_file
-        authorization = None
-        if variable is not None or file is not None:
-            authorization = secret_of(variable or "", file, "the header Authorization that the receiver asks for")
-        timeout_s = settings.timeout.total_seconds()
-        exchange = Exchange(settings.base, authority=settings.authority, timeout_s=timeout_s)
-        return cls(exchange, Signer(settings.issuer, settings.audience, key, others), authorization, settings)
+        signer = Signer(settings.issuer, settings.audience, key, others)
+        authorization = authorization_of(settings)
+        if settings.delivery == "push":
+            timeout_s = settings.timeout.total_seconds()
+            exchange = Exchange(settings.base, authority=settings.authority, timeout_s=timeout_s)
+            return cls(Push(exchange, signer, authorization, settings.stream), settings)
+        if settings.spool is None or authorization is None:
+            raise BrokerError("delivery: poll needs spool, and authorization_file or authorization_variable")
+        return cls(Poll(EventSpool(settings.spool), signer), settings)
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types of event that a receiver may be told."""
+        return (f"{CAEP}/session-revoked", *((f"{CAEP}/risk-level-change",) if self.said.step_up else ()))
 
     async def kill_session(self, action: Action) -> Outcome:
         """See `Broker`."""
@@ -121,29 +219,12 @@ class SsfBroker(Broker):
         return None
 
     async def check(self) -> list[str]:
-        """See `Broker`. A verification event is sent, for which nothing is to be done."""
-        subject = {"format": "opaque", "id": self._said.stream}
-        state = secrets.token_urlsafe(16)
-        event = SecurityEvent(secrets.token_hex(16), f"{SSF}/verification", subject, {"state": state})
-        try:
-            reply = await self._pushed(event)
-        except UnansweredError as error:
-            raise BrokerError(f"{self._exchange.base} gives no answer ({error.reason}); is it up?") from error
-        if reply.status == _ACCEPTED:
-            return []
-        why = _refusal(reply) or "no word of its own"
-        hint = "check its address, issuer, audience, and that it has our keys"
-        return [f"{self._exchange.base} does not take events (status {reply.status}, {why}); {hint}"]
+        """See `Broker`."""
+        return await self.delivery.check()
 
     async def close(self) -> None:
         """See `Broker`."""
-        await self._exchange.close()
-
-    async def _pushed(self, event: SecurityEvent) -> Reply:
-        headers = {"content-type": MEDIA_TYPE, "accept": "application/json"}
-        if self._authorization is not None:
-            headers["authorization"] = self._authorization.reveal()
-        return await self._exchange.ask("POST", "", headers=headers, content=self.signer.token(event))
+        await self.delivery.close()
 
     async def _told(self, action: Action, type_: str, said: dict[str, Any]) -> Outcome:
         subject = self._subject(action)
@@ -155,24 +236,34 @@ class SsfBroker(Broker):
             "reason_admin": {"en": reason_of(action)},
         }
         event = SecurityEvent(action.id, type_, subject, {**common, **said}, action.chain)
-        try:
-            reply = await self._pushed(event)
-        except UnansweredError as error:
-            return unanswered(error)
-        if reply.status == _ACCEPTED:
-            lifetime = self.capabilities.token_lifetime
-            until = datetime.now(UTC) + lifetime if lifetime is not None and action.destructive else None
-            return Outcome(result="accepted", status=reply.status, worst_case_effective_at=until)
-        return _not_taken(reply)
+        outcome = await self.delivery.send(event, action.expires_at)
+        lifetime = self.capabilities.token_lifetime
+        if not outcome.done or lifetime is None or not action.destructive:
+            return outcome
+        # What is fetched may be fetched at the last moment.
+        begins = datetime.now(UTC) if self.said.delivery == "push" else action.expires_at
+        return outcome.model_copy(update={"worst_case_effective_at": begins + lifetime})
 
     def _subject(self, action: Action) -> dict[str, Any] | None:
         """Whom the event is about, in the receiver's form; None where the user has no such id."""
-        user = _user(self._said, action.user)
+        user = _user(self.said, action.user)
         if action.verb != "kill_session" or user is None:
             return user
         if not action.target:
             return None
         return {"format": "complex", "user": user, "session": {"format": "opaque", "id": action.target}}
+
+
+def authorization_of(settings: SsfSettings) -> Secret | None:
+    """The header `Authorization`, whole; None where the settings name none.
+
+    Raises:
+        UsageError: it is not where the settings say.
+    """
+    variable, file = settings.authorization_variable, settings.authorization_file
+    if variable is None and file is None:
+        return None
+    return secret_of(variable or "", file, "the header Authorization between us and the receiver")
 
 
 def reason_of(action: Action) -> str:
@@ -200,7 +291,7 @@ def _risk(action: Action, level: str) -> dict[str, Any]:
 def _refusal(reply: Reply) -> str:
     """The receiver's word for why it did not take an event, where it is one of those that there are."""
     word = reply.field("err") if reply.status == _BAD_REQUEST else None
-    return word if isinstance(word, str) and word in _REFUSALS else ""
+    return word if isinstance(word, str) and word in REFUSALS else ""
 
 
 def _not_taken(reply: Reply) -> Outcome:

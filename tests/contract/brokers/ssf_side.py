@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from joserfc.jwk import RSAKey
 
 from sessionwatch.responses.broker import Broker
-from sessionwatch.responses.brokers.ssf import SsfBroker, SsfSettings
+from sessionwatch.responses.brokers.ssf import Push, SsfBroker, SsfSettings
 from sessionwatch.responses.credentials import Secret
 from sessionwatch.responses.embedded import EmbeddedSessions
 from sessionwatch.responses.exchange import Exchange
@@ -42,7 +42,8 @@ def _made(_which: int, bits: int) -> str:
 
 
 @cache
-def _read(key: str) -> RSAKey:
+def read_key(key: str) -> RSAKey:
+    """The key in PEM, read once, since that takes a while too."""
     return signing_key(Secret(key))
 
 
@@ -53,7 +54,7 @@ class SsfSide(FarSide):
 
     def __init__(self) -> None:
         self.sessions = EmbeddedSessions(lambda: datetime.now(UTC))
-        self.document: dict[str, Any] = Signer(ISSUER, (AUDIENCE,), _read(pem())).document()
+        self.document: dict[str, Any] = Signer(ISSUER, (AUDIENCE,), read_key(pem())).document()
         self.heads: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.answer: tuple[int, Any] | None = None
@@ -87,10 +88,18 @@ class SsfSide(FarSide):
 
     def with_settings(self, base: str = "", *, timeout_s: float = 5.0, key: int = 0, **more: Any) -> SsfBroker:
         """The adapter with other settings, or another key."""
-        said = {"issuer": ISSUER, "audience": (AUDIENCE,), "sessions": True, "step_up": True, **more}
+        said = {
+            "issuer": ISSUER,
+            "audience": (AUDIENCE,),
+            "subject": "opaque",
+            "sessions": True,
+            "step_up": True,
+            **more,
+        }
         settings = SsfSettings(broker="ssf", base=base or f"{self._base}/events", **said)
-        signer = Signer(settings.issuer, settings.audience, _read(pem(key)))
-        return SsfBroker(Exchange(settings.base, timeout_s=timeout_s), signer, Secret(f"Bearer {SECRET}"), settings)
+        signer = Signer(settings.issuer, settings.audience, read_key(pem(key)))
+        exchange = Exchange(settings.base, timeout_s=timeout_s)
+        return SsfBroker(Push(exchange, signer, Secret(f"Bearer {SECRET}"), settings.stream), settings)
 
     def sign_in(self, user: str) -> str:
         """See `FarSide`."""
@@ -121,7 +130,7 @@ class SsfSide(FarSide):
         if self.answer is not None:
             status, body = self.answer
             return web.json_response(body, status=status)
-        checked = self._checked(await request.read())
+        checked = self.checked(await request.read())
         if isinstance(checked, str):
             return _no(checked)
         self.events.append(checked)
@@ -133,7 +142,7 @@ class SsfSide(FarSide):
             await asyncio.sleep(2)
         return web.Response(status=202)
 
-    def _checked(self, token: bytes) -> dict[str, Any] | str:
+    def checked(self, token: bytes) -> dict[str, Any] | str:
         """What the token says, or why it is not taken."""
         parts = token.split(b".")
         head = json.loads(_plain(parts[0]))
