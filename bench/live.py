@@ -33,8 +33,9 @@ from sessionwatch.live.partition_store import rank
 from streams.kafka.changelog import Changelog, PartitionState
 from streams.kafka.connection import connection
 from streams.kafka.topics import admin, create, layouts
+from tests.integration.keeper import java
 from tests.integration.live import clients
-from tests.integration.live.broker import Broker, jars, java
+from tests.integration.live.broker import Broker, jars
 
 ROOT: Final = Path(__file__).parent.parent
 PARTITIONS: Final = 4
@@ -267,7 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     events = [line.encode() for line in lines(asked.events, 1)]
     with tempfile.TemporaryDirectory(prefix="bench-live-") as folder:
-        broker = Broker(Path(folder) / "broker", java(), jars())
+        broker = Broker(Path(folder) / "broker", java("Apache Kafka"), jars())
         broker.start()
         servers = f"127.0.0.1:{broker.port}"
         try:

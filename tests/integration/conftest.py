@@ -1,43 +1,36 @@
-"""Kafka for the tests: one that is named, or one that is started for them."""
+"""Servers for the tests: each is one that is named, or one that is started for them."""
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.live.broker import NoBrokerError, servers
+from tests.integration.keeper import common
+from tests.integration.keycloak.server import addresses
+from tests.integration.live.broker import servers
 
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """HOST:PORT of a real broker, the same for all test workers.
+    """HOST:PORT of a real Apache Kafka, the same for all test workers."""
+    with common("Kafka", servers, Path(tmp_path_factory.getbasetemp())) as address:
+        yield address
 
-    SESSIONWATCH_KAFKA names one; otherwise Apache Kafka is started. Where that cannot be, tests skip with the reason,
-    or fail where SESSIONWATCH_REQUIRE_KAFKA is 1.
+
+@pytest.fixture(scope="session")
+def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The http address of a real Keycloak, the same for all test workers.
+
+    One that is named must take X-Forwarded-For, and admin's password from SESSIONWATCH_KEYCLOAK_ADMIN_PASSWORD.
     """
-    if named := os.environ.get("SESSIONWATCH_KAFKA"):
-        yield named
-        return
-    shared = "PYTEST_XDIST_WORKER" in os.environ
-    base = tmp_path_factory.getbasetemp()
-    folder = Path(base.parent if shared else base) / "kafka"
-    try:
-        yield servers(folder, os.getppid() if shared else os.getpid())
-    except NoBrokerError as error:
-        if os.environ.get("SESSIONWATCH_REQUIRE_KAFKA") == "1":
-            pytest.fail(f"no Kafka: {error}")
-        pytest.skip(f"no Kafka: {error} (SESSIONWATCH_KAFKA can name one)")
-    finally:
-        if not shared:
-            folder.mkdir(exist_ok=True)
-            (folder / "stop").touch()
+    with common("Keycloak", addresses, Path(tmp_path_factory.getbasetemp())) as address:
+        yield address
 
 
 @pytest.fixture
 def unique() -> str:
-    """A word for names of topics and groups that no other test has."""
+    """A word for names of topics, groups and realms that no other test has."""
     return f"t{uuid.uuid4().hex[:10]}"

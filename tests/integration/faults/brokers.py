@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.integration.live.broker import alive, answers, servers
+from tests.integration.keeper import alive
+from tests.integration.live.broker import answers, servers
 from tests.integration.live.clients import WAIT_MAX_S
 
 

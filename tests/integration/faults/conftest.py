@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from tests.integration.faults.brokers import Breakable
 from tests.integration.faults.stage import Stage, example_lines
-from tests.integration.live.broker import NoBrokerError
+from tests.integration.keeper import NoBrokerError, give_up
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +32,7 @@ def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Breakable]:
     try:
         broker = Breakable(tmp_path_factory.mktemp("breakable"))
     except NoBrokerError as error:
-        if os.environ.get("SESSIONWATCH_REQUIRE_KAFKA") == "1":
-            pytest.fail(f"no Kafka: {error}")
-        pytest.skip(f"no Kafka of its own: {error}")
+        give_up("Kafka", error)
     yield broker
     broker.end()
 

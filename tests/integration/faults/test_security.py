@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -20,7 +19,7 @@ from streams.kafka.connection import connection
 from streams.kafka.topics import admin, find
 from tests.integration.faults.brokers import Breakable
 from tests.integration.faults.stage import LONG, Stage
-from tests.integration.live.broker import NoBrokerError, free_ports
+from tests.integration.keeper import NoBrokerError, free_ports, give_up
 from tests.integration.live.clients import WAIT_MAX_S
 
 SECRET = "s3cret-of-ann"  # noqa: S105  # of a broker that lives as long as the test
@@ -108,9 +107,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     try:
         made = Guarded(tmp_path_factory.mktemp("guarded"))
     except NoBrokerError as error:
-        if os.environ.get("SESSIONWATCH_REQUIRE_KAFKA") == "1":
-            pytest.fail(f"no Kafka: {error}")
-        pytest.skip(f"no Kafka of its own: {error}")
+        give_up("Kafka", error)
     yield made
     made.broker.end()
 

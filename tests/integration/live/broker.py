@@ -1,6 +1,6 @@
 """A real Apache Kafka for the tests: one node, no container, jars through Maven, gone when the tests are.
 
-A keeper, this file as a script, starts the broker and watches the process that the tests run in. With several test
+A keeper, this module when it is run, starts the broker and watches the process that the tests run in. With several test
 workers there is one keeper, started by whoever needs it first; it ends when the process that it watches has ended or
 when it is told to, and the broker cannot outlive it.
 """
@@ -8,27 +8,32 @@ when it is told to, and the broker cannot outlive it.
 from __future__ import annotations
 
 import base64
-import contextlib
-import ctypes
-import fcntl
 import os
-import re
 import shutil
-import signal
 import socket
 import struct
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
+
+from tests.integration.keeper import (
+    MAVEN_MAX_S,
+    NoBrokerError,
+    alive,
+    cache,
+    die_with_parent,
+    fetch,
+    free_ports,
+    java,
+    kept,
+    locked,
+    write_whole,
+)
 
 HERE = Path(__file__).resolve().parent
 POM = HERE / "pom.xml"
-PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
-JAVA_OLDEST = 17
-MAVEN_MAX_S = 300
 START_MAX_S = 120
 JVM = (
     "-Xms128m",
@@ -41,63 +46,19 @@ JVM = (
 )
 
 
-class NoBrokerError(Exception):
-    """There is no broker to be had here; the message says what is missing."""
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """One process at a time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def jars() -> Path:
     """The folder with the broker's jars. SESSIONWATCH_KAFKA_JARS names one; otherwise Maven fills one, once."""
     if named := os.environ.get("SESSIONWATCH_KAFKA_JARS"):
         return Path(named)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sessionwatch-tests"
-    folder, wanted = cache / "kafka-jars", POM.read_text()
+    folder, wanted = cache() / "kafka-jars", POM.read_text()
     made_from = folder / "pom.xml"
-    with locked(cache / "kafka-jars.lock"):
+    with locked(cache() / "kafka-jars.lock"):
         if made_from.exists() and made_from.read_text() == wanted:
             return folder
-        maven = shutil.which("mvn")
-        if maven is None:
-            raise NoBrokerError("no mvn to fetch Apache Kafka with (Debian: apt install maven)")
         shutil.rmtree(folder, ignore_errors=True)
-        words = [maven, "-q", "-B", "-f", POM, PLUGIN, "-DincludeScope=runtime", f"-DoutputDirectory={folder}"]
-        try:
-            done = subprocess.run(words, capture_output=True, text=True, timeout=MAVEN_MAX_S, check=False)
-        except subprocess.TimeoutExpired as error:
-            raise NoBrokerError(f"mvn has not fetched Apache Kafka within {MAVEN_MAX_S} s") from error
-        if done.returncode:
-            raise NoBrokerError(f"mvn cannot fetch Apache Kafka: {(done.stdout + done.stderr).strip()[-500:]}")
+        fetch("Apache Kafka", POM, folder, "-DincludeScope=runtime")
         made_from.write_text(wanted)
     return folder
-
-
-def java() -> str:
-    """A Java that is new enough."""
-    found = shutil.which("java")
-    if found is None:
-        raise NoBrokerError(f"no java to run Apache Kafka with; it needs {JAVA_OLDEST} or newer")
-    said = subprocess.run([found, "-version"], capture_output=True, text=True, timeout=60, check=False).stderr
-    version = re.search(r'version "(\d+)', said)
-    if version is None or int(version[1]) < JAVA_OLDEST:
-        raise NoBrokerError(f"Apache Kafka needs Java {JAVA_OLDEST} or newer; {found} is {said.splitlines()[:1]}")
-    return found
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def answers(port: int, timeout_s: float = 2.0) -> bool:
@@ -173,21 +134,6 @@ class Broker:
             self._process.wait()
 
 
-def die_with_parent() -> None:
-    """Have Linux end this process with the one that started it."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
-def alive(pid: int) -> bool:
-    """Whether there is such a process."""
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
-
-
 def keep(folder: Path, watched: int) -> None:
     """Start a broker in `folder`, say its port in a file there, end it when `watched` is gone or `stop` is there.
 
@@ -197,7 +143,7 @@ def keep(folder: Path, watched: int) -> None:
     said, again, more = folder / "said", folder / "again", folder / "more"
     broker = None
     try:
-        broker = Broker(folder / "broker", java(), jars(), more.read_text() if more.exists() else "")
+        broker = Broker(folder / "broker", java("Apache Kafka"), jars(), more.read_text() if more.exists() else "")
         broker.start()
         write_whole(folder / "pid", str(broker.pid))
         write_whole(said, f"ok 127.0.0.1:{broker.port}")
@@ -216,38 +162,13 @@ def keep(folder: Path, watched: int) -> None:
             shutil.rmtree(broker.folder, ignore_errors=True)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that nobody sees half of it."""
-    part = path.with_suffix(".part")
-    part.write_text(text)
-    part.rename(path)
-
-
 def servers(folder: Path, watched: int) -> str:
     """The address of the broker in `folder`, which is started where it is not there yet.
 
     Raises:
         NoBrokerError: there is none to be had.
     """
-    said = folder / "said"
-    with locked(folder / "lock"):
-        if not said.exists():
-            words = [sys.executable, Path(__file__), folder, str(watched)]
-            keeper = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)
-            until = time.monotonic() + MAVEN_MAX_S + START_MAX_S
-            while not said.exists():
-                if keeper.poll() is not None and not said.exists():
-                    raise NoBrokerError(f"what keeps the broker ended with {keeper.returncode}")
-                if time.monotonic() > until:
-                    keeper.kill()
-                    raise NoBrokerError("the broker did not start in time")
-                time.sleep(0.05)
-            # It is ended by the process that it watches, and is nobody's to wait for.
-            keeper.returncode = 0
-    kind, _, text = said.read_text().partition(" ")
-    if kind != "ok":
-        raise NoBrokerError(text)
-    return text
+    return kept("tests.integration.live.broker", folder, watched, MAVEN_MAX_S + START_MAX_S)
 
 
 if __name__ == "__main__":
