@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from sessionwatch.errors import UsageError
+from sessionwatch.errors import StateError, UsageError
 from sessionwatch.responses.credentials import Secret
 from sessionwatch.responses.event_spool import STATUSES, EventSpool, Status, Stream
 from sessionwatch.responses.security_events import REFUSALS, SSF, SecurityEvent, Signer
@@ -82,7 +82,10 @@ class Transmitter:
         public = request.method == "GET" and request.match_info.handler in (self._metadata, self._keys)
         if not public and not hmac.compare_digest(given, wanted):
             return _no(HTTPStatus.UNAUTHORIZED, "authentication_failed", {"WWW-Authenticate": "Bearer"})
-        answer: web.StreamResponse = await handler(request)
+        try:
+            answer: web.StreamResponse = await handler(request)
+        except StateError:  # the disk is full, say: a receiver asks again, and nothing was taken from it
+            return _no(HTTPStatus.SERVICE_UNAVAILABLE, "spool_failed", {"Retry-After": str(VERIFICATION_S)})
         return answer
 
     async def _metadata(self, _request: web.Request) -> web.Response:

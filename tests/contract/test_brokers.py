@@ -7,11 +7,14 @@ import gc
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from models.actions import VERBS, Outcome, Verb
+from sessionwatch.cli.main import app
 from sessionwatch.errors import BrokerError, UsageError, WrittenError
 from sessionwatch.responses.broker import Broker
 from sessionwatch.responses.broker_setup import broker_of, known_brokers
@@ -21,7 +24,7 @@ from tests.contract.brokers.hostile import FAULTS, SLOW, closes_at_once, hostile
 from tests.contract.brokers.keycloak_side import KeycloakSide
 from tests.contract.brokers.okta_side import OktaSide
 from tests.contract.brokers.reference_side import ReferenceSide
-from tests.contract.brokers.ssf_side import SsfSide
+from tests.contract.brokers.ssf_side import SsfSide, pem
 from tests.contract.brokers.webhook_side import WebhookSide
 
 FAR_SIDES: dict[str, type[FarSide]] = {
@@ -310,6 +313,25 @@ def test_a_broker_is_set_up_by_a_file_or_an_address(tmp_path: Any, monkeypatch: 
     monkeypatch.delenv("SESSIONWATCH_BROKER_TOKEN")
     with pytest.raises(UsageError, match="SESSIONWATCH_BROKER_TOKEN"):
         broker_of("https://broker.example")
+
+
+LESS_ABLE = {
+    "okta": "base: https://clinic.okta.com\n",
+    "entra": "tenant: clinic.example\nclient: 6e1c7a52\n",
+    "ssf": "base: https://sso.example\nissuer: https://us.example\naudience: [https://sso.example]\nsubject: email\n",
+}
+"""Brokers that cannot demand a factor as they come, and what else their files must say."""
+
+
+@pytest.mark.parametrize("name", list(LESS_ABLE))
+def test_a_policy_that_asks_for_more_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the start and by name, before anything is asked: a factor that is never demanded protects nobody."""
+    monkeypatch.setenv("SESSIONWATCH_BROKER_TOKEN", pem())
+    file = tmp_path / "broker.yaml"
+    file.write_text(f"broker: {name}\n{LESS_ABLE[name]}")
+    command = ["respond", "--state", str(tmp_path / "watch.db"), "--broker", str(file), "--once"]
+    with pytest.raises(UsageError, match="the response taken_account asks for step_up, which this broker cannot do"):
+        CliRunner().invoke(app, command, catch_exceptions=False)
 
 
 def test_verification_cannot_be_switched_off() -> None:

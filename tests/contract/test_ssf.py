@@ -260,6 +260,28 @@ def test_keys_are_published_and_rotated(written: Callable[[str], Path], tmp_path
     on(told)
 
 
+def test_the_key_that_signs_is_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither by what holds it, nor in what is sent, nor in a log; not even a line of it."""
+    caplog.set_level(0)
+
+    async def told(side: SsfSide, broker: SsfBroker) -> None:
+        signer = broker.delivery.signer
+        said = [
+            repr(broker),
+            str(vars(broker)),
+            str(vars(broker.delivery)),
+            repr(signer),
+            json.dumps(signer.document()),
+        ]
+        said += [repr(await broker.do(order("kill_user", "ann"))), *await broker.check(), json.dumps(side.events)]
+        said = "\n".join([*said, caplog.text])
+        assert not any(line in said for line in pem().splitlines())
+        numbers = serialization.load_pem_private_key(pem().encode(), None).private_numbers()  # type: ignore[union-attr]  # it is of RSA
+        assert not any(str(number) in said for number in (numbers.d, numbers.p, numbers.q))
+
+    on(told)
+
+
 def test_only_a_transmitter_has_keys_to_publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another broker's secret is not one to be turned into a document."""
     monkeypatch.setenv("SESSIONWATCH_BROKER_TOKEN", SECRET)

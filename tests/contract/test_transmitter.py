@@ -298,13 +298,16 @@ def test_a_spool_is_ours_or_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_spool_that_cannot_be_written_is_an_outcome(tmp_path: Path) -> None:
-    """And no exception: the action is tried again."""
+    """And no exception: the action is tried again, and so does the receiver; the check says what to mend."""
 
     async def told(site: Site) -> None:
         await site.begin()
         with sqlite3.connect(tmp_path / "spool.db") as db:
             db.execute("ALTER TABLE events RENAME TO away")
         assert await site.broker.do(asked("kill_user")) == Outcome(result="retryable", detail="spool_failed")
+        assert (await site.ask("POST", "/ssf/poll", {"returnImmediately": True})).status_code == 503
+        with pytest.raises(StateError, match="spool"):
+            await site.broker.check()
 
     on(tmp_path, told)
 
