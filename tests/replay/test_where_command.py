@@ -124,7 +124,7 @@ def test_what_is_no_address_is_told_why_and_what_to_type():
         "41.76.192.9/24": "no address: it has a prefix; give the bare address, 41.76.192.9",
         "": "no address: it is empty; give an address such as 192.0.2.7",
         "mail.example:25": "no address: host names are not looked up",
-        "300.1.1.1": "no address: host names are not looked up",
+        "300.1.1.1": "no address: IPv4 is four numbers from 0 to 255, with dots between them",
     }
     told = sessionwatch("where", *wanted, "192.0.2.1", "--geo", "none")
     assert told.code == 3
