@@ -36,6 +36,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "seconds_since": "time since the last",
     "before_devices": "devices known before",
     "before_networks": "networks known before",
+    "before_place": "place before",
     "value": "new",
     "failed": "failed sign-ins among them",
     "agent": "browser and system",
