@@ -36,6 +36,8 @@ UNPLACEABLE: Final[Mapping[NetworkClass, str]] = {
 """Network classes whose addresses are nowhere, or everywhere, and the reason that is counted for each."""
 MARGIN_KM: Final = 0.01
 """What rounding may do to a sum of degrees."""
+_EVER_US: Final = 1 << 60
+"""A span longer than any log, in microseconds."""
 DEVICES_MAX: Final = 32
 """Different devices and agents of a subject, together, up to which `device_change` surely keeps all it knows."""
 VALUES_MAX: Final = 8
@@ -231,6 +233,8 @@ def of_sequence(params: SequenceParams, events: Columns) -> Bounds | None:
     loud = _none(last)
     for name in params.same:
         loud |= last & (events.text(name) == 0)
+    if loud.any():  # while nothing was begun, nothing is asked about a last step
+        loud &= _preceded(events, first, 1, _EVER_US)
     near = last & _preceded(events, first, params.times, within_us)
     simple = params.times == 1 and len(params.differs) == 1 and not (params.without or params.third or params.same)
     if not simple or not near.any() or bool((first & last).any()):

@@ -158,6 +158,14 @@ class Detector(ABC, Generic[P, S]):
         """
         return None
 
+    def prune(self, state: S, now_us: int) -> None:
+        """Forget what no event from `now_us` on can need any more; called before `state` is stored.
+
+        Must change no later verdict, so that it never matters when, or whether, it was called. Leave it out where
+        `learn` leaves nothing behind that has run out.
+        """
+        return
+
     def bounds(self, events: Columns) -> Bounds | None:
         """Of which subjects `judge` surely says nothing, told from all their events at once; None: it cannot tell.
 

@@ -232,6 +232,10 @@ class GeoVelocity(Detector[PathParams, PathState]):
         if len(stops) > STOPS_MAX:
             del stops[0]
 
+    def prune(self, state: PathState, now_us: int) -> None:
+        """Stops that the window has left behind."""
+        state.stops = self._live(state.stops, now_us)
+
     def bounds(self, events: Columns) -> Bounds | None:
         """As `detectors.bounds` says."""
         return bounds.of_path(self.params, events)

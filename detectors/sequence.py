@@ -224,6 +224,12 @@ class Sequence(Detector[SequenceParams, SequenceState]):
             for value in one.values:
                 see(state.known, value, event.at_us, FAMILIAR_MAX, since_us=one.at_us)
 
+    def prune(self, state: SequenceState, now_us: int) -> None:
+        """Sequences whose first steps have run out; with `same` they stay, as they tell whose value is missing."""
+        line_us = now_us - self._within_us
+        if not self._same:
+            state.chains = {key: chain for key, chain in state.chains.items() if chain.times_us[-1] > line_us}
+
     def bounds(self, events: Columns) -> Bounds | None:
         """As `detectors.bounds` says."""
         return bounds.of_sequence(self.params, events)

@@ -56,7 +56,7 @@ class Life(msgspec.Struct, array_like=True):
 
 
 class PolicyState(DetectorState):
-    """Sessions by their ids, the longest unused first."""
+    """Sessions by their ids, the longest unused first; without limits of age and rest only those that have ended."""
 
     lives: dict[str, Life] = msgspec.field(default_factory=dict)
 
@@ -129,6 +129,8 @@ class SessionPolicy(Detector[PolicyParams, PolicyState]):
             life = Life(event.at_us, event.at_us)
         elif not suspect and life.end is None:
             life.last_us = event.at_us
+        if life.end is None and self._lifetime_us is None and self._idle_us is None:
+            return  # only ends can be breached, so of a session that goes on nothing needs to be known
         state.lives[event.session] = life
         if len(state.lives) > SESSIONS_MAX:
             del state.lives[next(iter(state.lives))]

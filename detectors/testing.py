@@ -89,6 +89,7 @@ def check_detector(
         _check_verdicts(trial, name, events)
         _check_sameness(trial, name, events)
         _check_purity(trial, name, events)
+        _check_pruning(trial, name, events)
         _check_restoring(trial, name, events)
         _check_empty_history(trial, name, events)
         _check_timers(trial, name, events)
@@ -192,6 +193,17 @@ def _check_sameness(trial: Trial, name: str, events: Sequence[PlacedEvent]) -> N
             raise trial.broken(promise, f"two runs over {name} differ at {event.id}: {a} and {b}")
     if _encode(one) != _encode(other):
         raise trial.broken(promise, f"two runs over {name} leave different states")
+
+
+def _check_pruning(trial: Trial, name: str, events: Sequence[PlacedEvent]) -> None:
+    promise = "`prune` changes no later verdict"
+    one, other = trial.made(near_misses=True), trial.made(near_misses=True)
+    state, pruned = trial.cls.State(), trial.cls.State()
+    for event in events:
+        other.prune(pruned, event.at_us)
+        (a,), (b,) = feed(one, [event], state, kinds=trial.kinds), feed(other, [event], pruned, kinds=trial.kinds)
+        if _encode(a) != _encode(b):
+            raise trial.broken(promise, f"pruned before {event.id} of {name} it says {b}, else {a}")
 
 
 def _check_purity(trial: Trial, name: str, events: Sequence[PlacedEvent]) -> None:

@@ -133,8 +133,10 @@ class Judgement:
             if not entry.judges or (entry.when is not None and not entry.when(event)):
                 continue
             self.counts[entry.index].late += 1
-            part = state.parts[entry.index]
-            finding = entry.detector.judge_late(event, part) if part is not None else None
+            part, kept_us = state.parts[entry.index], self.program.kept_us[entry.index]
+            if part is None or (kept_us is not None and state.now_us - part.touched_us > kept_us):
+                continue
+            finding = entry.detector.judge_late(event, part)
             if finding is None or not entry.alerts or self._exempted(entry, event) is not None:
                 continue
             fold = opened(entry.rule, subject, finding, event, event.at_us, trigger_of_event(event))

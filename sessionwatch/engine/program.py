@@ -14,7 +14,7 @@ import msgspec
 from detectors.detector import BucketDetector, Detector, DetectorState
 from models.events import KINDS, EventKind, PlacedEvent, account_of
 from models.findings import By, Verdict
-from models.instants import NEVER_US
+from models.instants import HOUR_US, NEVER_US
 from sessionwatch.engine.folds import Fold
 from sessionwatch.errors import DetectorError, StateError
 from sessionwatch.ruleset.compiled import CompiledRule, Predicate, Ruleset
@@ -27,6 +27,9 @@ STATE_BYTES_MAX: Final = 128 * 1024
 goes, as soon as an event has been learned from; what has nothing older than the rest starts learning anew. It is
 counted by rule."""
 
+LATE_JUDGED_US: Final = 4 * HOUR_US
+"""How long after its window has passed a rule can still judge an event that came beyond its lateness bound, in
+microseconds of event time: as late as the slowest bundled source (Microsoft 365) may be in order."""
 EMPTY_BYTES_MAX: Final = 64
 """Bytes of a state in which nothing was learned."""
 
@@ -84,7 +87,14 @@ class Program:
         self.entries = tuple(_entry(i, rule, None) for i, rule in enumerate(self.rules))
         self.timed = tuple(i for i, rule in enumerate(self.rules) if rule.detector.has_timers)
         self.tags = tuple(_tag(rule) for rule in self.rules)
-        self._expiring = tuple((i, rule.detector.keep_us) for i, rule in enumerate(self.rules) if _expires(rule))
+        self.kept_us = tuple(_kept_us(rule) for rule in self.rules)
+        """How long after its last event each rule's part is kept, in microseconds; None: as long as the subject."""
+        self._expiring = tuple((i, kept_us) for i, kept_us in enumerate(self.kept_us) if kept_us is not None)
+        self._pruning = tuple(
+            (i, rule.detector.prune)
+            for i, rule in enumerate(self.rules)
+            if type(rule.detector).prune is not Detector.prune
+        )
         if len(set(self.tags)) != len(self.tags):
             raise DetectorError(
                 f"two rules by {by} share a state tag; rename one of {[rule.id for rule in self.rules]}"
@@ -110,13 +120,17 @@ class Program:
     def encode(self, state: SubjectState) -> bytes:
         """State to bytes; each rule's part under its tag, so that other rules can read what is still theirs.
 
-        A part that the next event would find expired is dropped.
+        A part that the next event would find expired is dropped, and of others what has run out.
         """
         now_us, parts = state.now_us, state.parts
-        for i, keep_us in self._expiring:
+        for i, kept_us in self._expiring:
             part = parts[i]
-            if part is not None and now_us - part.touched_us > keep_us:
+            if part is not None and now_us - part.touched_us > kept_us:
                 parts[i] = None
+        for i, prune in self._pruning:
+            part = parts[i]
+            if part is not None:
+                prune(part, now_us)
         return self._encode(self._encoded(STATE_SCHEMA, self._parts_type(*parts), state.folds, now_us))
 
     def decode(self, data: bytes) -> SubjectState:
@@ -199,9 +213,12 @@ def _entry(index: int, rule: CompiledRule, kind: EventKind | None) -> Entry:
     )
 
 
-def _expires(rule: CompiledRule) -> bool:
-    """Whether nobody asks for the rule's part once it has expired: no deadline does, nor an event that comes late."""
-    return not rule.detector.has_timers and type(rule.detector).judge_late is Detector.judge_late
+def _kept_us(rule: CompiledRule) -> int | None:
+    """How long the rule's part may be asked for after its last event: longer where late events ask; None: for ever."""
+    if rule.detector.has_timers:
+        return None
+    asked_late = type(rule.detector).judge_late is not Detector.judge_late
+    return rule.detector.keep_us + (LATE_JUDGED_US if asked_late else 0)
 
 
 def _tag(rule: CompiledRule) -> str:

@@ -64,6 +64,16 @@ def test_the_sentence_says_how_long_and_by_what_it_ended() -> None:
 def test_sessions_are_bounded() -> None:
     """The longest unused goes."""
     state = PolicyState()
-    feed(SessionPolicy(PolicyParams()), [at(i, "login", f"s{i}") for i in range(SESSIONS_MAX + 5)], state)
+    policy = PolicyParams(lifetime_max="8h")
+    feed(SessionPolicy(policy), [at(i, "login", f"s{i}") for i in range(SESSIONS_MAX + 5)], state)
     assert len(state.lives) == SESSIONS_MAX
     assert "s0" not in state.lives
+
+
+def test_without_limits_only_ended_sessions_are_kept() -> None:
+    """Of one that goes on nothing can be breached."""
+    state = PolicyState()
+    feed(
+        SessionPolicy(PolicyParams()), [at(0, "login"), at(1, "activity"), at(2, "login", "s2"), at(3, "logout")], state
+    )
+    assert list(state.lives) == ["s1"]
