@@ -23,6 +23,7 @@ from sessionwatch.cli import (
     live,
     normalise,
     policy,
+    pull,
     replay,
     report,
     respond,
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 app.command("replay")(replay.replay_command)
 app.command("watch")(watch.watch_command)
+app.add_typer(pull.app, name="pull")
 app.add_typer(state.app, name="state")
 app.add_typer(dead_letter.app, name="dead-letter")
 app.command("respond")(respond.respond_command)

@@ -51,6 +51,22 @@ class WatchSection(Written):
     )
 
 
+class KeycloakSection(Written):
+    """What only `sessionwatch pull keycloak` takes."""
+
+    base: Word | None = Field(None, description="Keycloak's address.")
+    realm: Word | None = Field(None, description="The realm whose events are pulled.")
+    client: Word = Field("sessionwatch", description="The client with a service account.")
+    secret_file: Path | None = Field(None, description="The file with the client's secret.")
+    secret: SecretStr | None = Field(None, description="Or the secret itself.")
+    authority: Path | None = Field(None, description="A file with certificate authorities of your own.")
+    position: Path | None = Field(None, description="The file that keeps how far events are read.")
+    output: Word = Field("-", description="The file that events are appended to; `-` is standard output.")
+    only: Literal["user", "admin"] | None = Field(None, description="This kind of events alone.")
+    every: Span = Field(timedelta(seconds=1), description="The time between two looks.")
+    overlap: Span = Field(timedelta(seconds=30), description="The span that each look reads again.")
+
+
 class Settings(Written):
     """Everything. Each value may stand in the file, in the environment, or as an option, which wins."""
 
@@ -68,6 +84,7 @@ class Settings(Written):
     live: LiveSection = LiveSection()
     normalise: NormaliseSection = NormaliseSection()
     watch: WatchSection = WatchSection()
+    keycloak: KeycloakSection = KeycloakSection()
     kafka: Connection | None = None
 
     def defaults(self, command: str) -> dict[str, Any]:
@@ -94,12 +111,13 @@ class Setting(NamedTuple):
     annotation: Any
 
 
-SECTIONS: Final = ("live", "normalise", "watch", "kafka")
-SECRETS: Final = frozenset({("kafka", "password"), ("watch", "token")})
+SECTIONS: Final = ("live", "normalise", "watch", "keycloak", "kafka")
+SECRETS: Final = frozenset({("kafka", "password"), ("watch", "token"), ("keycloak", "secret")})
 """What no file of settings may hold: it stands in the environment or in a file of its own."""
 VARIABLES: Final[dict[tuple[str, ...], str]] = {
     ("kafka", "servers"): "SESSIONWATCH_KAFKA",
     ("watch", "token"): "SESSIONWATCH_TOKEN",
+    ("keycloak", "base"): "SESSIONWATCH_KEYCLOAK",
     ("watch", "state_pages_max"): "SESSIONWATCH_STATE_PAGES_MAX",
 }
 """Variables that are not `SESSIONWATCH_` and the keys with `_` between them."""
@@ -112,6 +130,7 @@ def catalogue() -> Iterator[Setting]:
         "live": LiveSection,
         "normalise": NormaliseSection,
         "watch": WatchSection,
+        "keycloak": KeycloakSection,
         "kafka": Connection,
     }
     for section, model in models.items():
@@ -134,6 +153,8 @@ def _option(value: Any) -> Any:
         return [f"{name}={_text(one)}" for name, one in value.items()]
     if isinstance(value, tuple):
         return [str(one) for one in value]
+    if isinstance(value, timedelta):
+        return span_text(value)
     return value if isinstance(value, bool | int) else str(value)
 
 

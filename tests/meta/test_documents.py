@@ -22,6 +22,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "ex
 COMMANDS = (
     "replay",
     "watch",
+    "pull",
     "state",
     "dead-letter",
     "respond",
@@ -47,7 +48,7 @@ COMMANDS = (
     "where",
     "doctor",
 )
-GROUPS = frozenset({"state", "dead-letter", "control", "broker", "policy", "actions", "audit", "act"})
+GROUPS = frozenset({"state", "dead-letter", "control", "broker", "pull", "policy", "actions", "audit", "act"})
 """Commands that have commands of their own."""
 
 
