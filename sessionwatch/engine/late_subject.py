@@ -14,7 +14,7 @@ from sessionwatch.engine.notices import Tracked
 from sessionwatch.engine.program import Program, SubjectState
 from sessionwatch.errors import StateError
 
-RING_MAX: Final = 24
+RING_MAX: Final = 16
 """Hashes of the last settled events, to tell a further copy from a late event."""
 HASH_BYTES: Final = 4
 """Bytes of such a hash: one late event in a hundred million is taken for a copy."""

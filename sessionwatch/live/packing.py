@@ -1,7 +1,8 @@
 """A subject's blob as a store keeps it: without what all such blobs have in common, where that makes it smaller.
 
-A packed blob is `MARK`, one byte that says how it was packed, and a frame of zstandard. A blob that is not packed
-begins with what msgpack writes for an array, which `MARK` never is: those of earlier versions are read as they are.
+A packed blob is `MARK`, one byte that says how it was packed, and a frame of zstandard without its magic number. A
+blob that is not packed begins with what msgpack writes for an array, which `MARK` never is: those of earlier versions
+are read as they are.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ PACKING: Final = 1
 """How blobs are packed now: its number is that of the dictionary. Newer ones are refused rather than guessed at."""
 LEVEL: Final = 4
 """The next saves a twentieth and takes twice as long."""
+_FORMAT: Final = zstandard.FORMAT_ZSTD1_MAGICLESS
+"""Frames do not say that they are frames: `MARK` does."""
 UNPACKED_BYTES_MAX: Final = 64 * 1024 * 1024
 """Bytes of a blob once unpacked: a frame that claims more is damaged, and is not unpacked."""
 
@@ -37,10 +40,11 @@ class Packing:
     def __init__(self) -> None:
         """Ready for blobs of every packing up to `PACKING`."""
         common = dictionary(PACKING)
-        self._compress = zstandard.ZstdCompressor(
-            level=LEVEL, dict_data=common, write_dict_id=False, write_checksum=False
-        ).compress
-        self._decompressors = {PACKING: zstandard.ZstdDecompressor(dict_data=common)}
+        how = zstandard.ZstdCompressionParameters.from_level(
+            LEVEL, format=_FORMAT, dict_size=len(common), write_dict_id=False, write_checksum=False
+        )
+        self._compress = zstandard.ZstdCompressor(dict_data=common, compression_params=how).compress
+        self._decompressors = {PACKING: zstandard.ZstdDecompressor(dict_data=common, format=_FORMAT)}
 
     def packed(self, blob: bytes) -> bytes:
         """`blob` packed; as it is where that would not make it smaller."""
@@ -59,7 +63,7 @@ class Packing:
             message = f"the blob of {who!r} is packed in way {packing}, not up to {PACKING}; upgrade first"
             raise StateError(message)
         try:
-            size = zstandard.frame_content_size(stored[2:])
+            size = zstandard.get_frame_parameters(stored[2:], format=_FORMAT).content_size
             blob = self._decompressor(packing).decompress(stored[2:]) if size <= UNPACKED_BYTES_MAX else None
         except (zstandard.ZstdError, FileNotFoundError) as error:
             raise StateError(f"the blob of {who!r} cannot be unpacked: {error}; restore an older one") from error
@@ -69,5 +73,5 @@ class Packing:
 
     def _decompressor(self, packing: int) -> zstandard.ZstdDecompressor:
         if packing not in self._decompressors:
-            self._decompressors[packing] = zstandard.ZstdDecompressor(dict_data=dictionary(packing))
+            self._decompressors[packing] = zstandard.ZstdDecompressor(dict_data=dictionary(packing), format=_FORMAT)
         return self._decompressors[packing]
