@@ -17,7 +17,7 @@ from detectors.detector import Detector, DetectorEvidence, DetectorState
 from detectors.device_params import NEEDED, DeviceParams
 from detectors.familiarity import VOUCHING, Learning, Seen, Suspect, familiar, put_aside, released, see
 from detectors.fingerprint import agent_of
-from detectors.jumps import Jump, Stand, jump_between, stand_of
+from detectors.jumps import Jump, Limits, Stand, jump_between, stand_of
 from detectors.traits import Traits, compared, differs, note_open
 from detectors.wording import many, severity_words, span_later
 from models.events import EventKind, EventRef, PlacedEvent
@@ -217,12 +217,13 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
         if event.device and event.device in traits.devices:
             return None
         stand = self._stand(event)
-        return jump_between(traits.stand, stand, limit_km, self.params.jump_speed_max_kmh) if stand else None
+        limits = Limits(limit_km, self.params.jump_speed_max_kmh)
+        return jump_between(traits.stand, traits.latest, stand, EventRef.of(event), limits) if stand else None
 
     def _jumped(self, evidence: DeviceEvidence, jump: Jump) -> DeviceEvidence:
         return msgspec.structs.replace(
             evidence,
-            before_place=jump.origin.label,
+            before_place=jump.origin,
             minimum_km=round(jump.minimum_km, 1),
             distance_min_km=self.params.jump_min_km,
             hours=jump.hours,
@@ -310,11 +311,10 @@ class DeviceChange(Detector[DeviceParams, DeviceState]):
             state.sessions[ref.session] = traits
             return
         if traits is None or ref.at_us - traits.latest.at_us > self._idle_max_us:
-            traits = Traits(ref)
+            traits = Traits(ref, stand=stand)
         elif ref.at_us >= traits.latest.at_us:
-            traits.latest = ref
+            traits.go_on(ref, stand)
         traits.note(*known)
-        traits.stand = stand or traits.stand
         state.sessions[ref.session] = traits
         line_us = ref.at_us - self._idle_max_us
         while state.sessions[next(iter(state.sessions))].latest.at_us < line_us:

@@ -25,6 +25,12 @@ class Traits(msgspec.Struct, array_like=True):
     networks: list[str] = msgspec.field(default_factory=list)
     stand: Stand | None = None
 
+    def go_on(self, ref: EventRef, stand: Stand | None) -> None:
+        """The session's latest event is `ref`, at `stand`; where nobody knows that, it stays where it last was."""
+        if stand is None and self.stand is not None:
+            stand = self.stand.left_behind(self.latest, ref.at_us)
+        self.latest, self.stand = ref, stand
+
     def lacks(self, device: str, agent: str, networks: tuple[str, ...]) -> bool:
         """Whether an event with these leaves out what is known of the session: then it could not be compared with it.
 

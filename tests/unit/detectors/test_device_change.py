@@ -368,6 +368,19 @@ def test_a_flight_is_no_jump() -> None:
         assert isinstance(last(events, jump_min_km=500.0), Finding) == is_found
 
 
+def test_a_session_stays_where_it_last_was_known_to_be() -> None:
+    """Events without a place in between change neither from where nor since when a jump is measured."""
+    nowhere = {"ip": "203.0.113.5"}
+    found = jump(HERE, nowhere, nowhere, FAR)
+    assert isinstance(found, Finding)
+    told = msgspec.to_builtins(found.evidence)
+    assert (told["before_place"], told["hours"], told["seconds_since"]) == ("London, GB", 0.05, 60)
+    hours = (0.0, 3.0, 6.9, 7.0)
+    flight = zip(hours, (HERE, nowhere, nowhere, FAR), strict=True)
+    events = [act(int(hour * HOUR_US), user_agent=CHROMIUM, **one) for hour, one in flight]
+    assert not isinstance(last(events, jump_min_km=500.0), Finding)
+
+
 def test_the_thiefs_place_does_not_become_the_sessions() -> None:
     """The person goes on undisturbed, and the thief is found again."""
     events = [act(n * MINUTE_US, user_agent=CHROMIUM, **one) for n, one in enumerate([HERE, FAR, HERE, FAR, HERE])]
