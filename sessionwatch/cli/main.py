@@ -16,6 +16,7 @@ from sessionwatch.cli import (
     control,
     convert,
     dead_letter,
+    deliver,
     doctor,
     explain,
     export,
@@ -52,6 +53,7 @@ app.add_typer(pull.app, name="pull")
 app.add_typer(state.app, name="state")
 app.add_typer(dead_letter.app, name="dead-letter")
 app.command("respond")(respond.respond_command)
+app.command("deliver")(deliver.deliver_command)
 app.add_typer(actions.app, name="actions")
 app.add_typer(actions.act_app, name="act")
 app.command("verdict")(actions.verdict_command)

@@ -71,17 +71,19 @@ class Exchange:
     `authority` is a file with a site's own certificate authorities in PEM; None: those of the system.
     """
 
-    def __init__(self, base: str, *, authority: Path | None = None, timeout_s: float = TIMEOUT_S) -> None:
-        """Prepare it; nothing is asked yet.
+    def __init__(
+        self, base: str, *, authority: Path | None = None, timeout_s: float = TIMEOUT_S, whose: str = "broker"
+    ) -> None:
+        """Prepare it; nothing is asked yet. `whose` address it is, messages say.
 
         Raises:
             BrokerError: `base` is no http or https address, or `authority` cannot be read.
         """
-        url = _address(base)
+        url = _address(base, whose)
         self.base = str(url).rstrip("/")
         self.timeout_s = timeout_s
         self._client = httpx.AsyncClient(
-            verify=_verified(authority),
+            verify=verified(authority),
             follow_redirects=False,
             trust_env=False,  # a proxy in the environment would see every session's id
             timeout=httpx.Timeout(timeout_s),
@@ -193,15 +195,15 @@ def retry_after_s(text: str, now: datetime) -> float | None:
     return min(max((until - now).total_seconds(), 0.0), RETRY_AFTER_S_MAX)
 
 
-def _address(base: str) -> httpx.URL:
+def _address(base: str, whose: str) -> httpx.URL:
     try:
         url = httpx.URL(base)
     except httpx.InvalidURL as error:
-        raise BrokerError(f"the broker's address is none: {error}; write https://broker.example") from error
+        raise BrokerError(f"the {whose}'s address is none: {error}; write https://{whose}.example") from error
     if url.scheme not in {"http", "https"} or not url.host:
-        raise BrokerError("the broker's address must begin with https:// (or http:// on the same machine)")
+        raise BrokerError(f"the {whose}'s address must begin with https:// (or http:// on the same machine)")
     if url.userinfo:
-        raise BrokerError("the broker's address holds a password; give it in the environment or a file")
+        raise BrokerError(f"the {whose}'s address holds a password; give it in the environment or a file")
     if url.scheme == "http" and url.host not in {"127.0.0.1", "::1", "localhost"}:
         raise BrokerError(f"http:// to {url.host} would show every secret on the way; use https://")
     return url
@@ -212,7 +214,12 @@ def _system() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _verified(authority: Path | None) -> ssl.SSLContext:
+def verified(authority: Path | None) -> ssl.SSLContext:
+    """What certificates are held against: the authorities in a file of PEM, or those of the system.
+
+    Raises:
+        BrokerError: the file cannot be read.
+    """
     if authority is None:
         return _system()
     try:

@@ -336,8 +336,8 @@ def test_a_policy_that_asks_for_more_is_refused(name: str, tmp_path: Path, monke
 
 def test_verification_cannot_be_switched_off() -> None:
     """Whatever a setting says, certificates and names are checked."""
-    from sessionwatch.responses.exchange import _verified
+    from sessionwatch.responses.exchange import verified
 
-    context = _verified(None)
+    context = verified(None)
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname

@@ -26,6 +26,7 @@ COMMANDS = (
     "state",
     "dead-letter",
     "respond",
+    "deliver",
     "actions",
     "act",
     "verdict",

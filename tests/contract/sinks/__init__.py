@@ -1,0 +1,1 @@
+"""The far sides of sinks: what answers them in the tests."""
