@@ -8,12 +8,15 @@ from typing import Any
 
 import httpx
 
+from tests.integration.keycloak.flows import ATTRIBUTE, flows
 from tests.integration.keycloak.server import ADMIN, PASSWORD
 
 ENGINE = "sessionwatch"
 """The client with the rights that the pages ask for."""
 SECRET = "planted-secret-of-the-engine"  # noqa: S105 - planted to be searched for
 APP = "ehr"
+REDIRECT = "http://127.0.0.1:1/"
+OTP_SECRET = "one-secret-of-telephones"  # noqa: S105 - of somebody invented
 TYPES = ("LOGIN", "LOGIN_ERROR", "LOGOUT", "CODE_TO_TOKEN", "REFRESH_TOKEN", "REFRESH_TOKEN_ERROR", "UPDATE_CREDENTIAL")
 
 
@@ -29,11 +32,11 @@ class SignedIn:
 class Realm:
     """One realm; `close` removes it."""
 
-    def __init__(self, base: str, name: str, people: tuple[str, ...] = ("ann", "bo", "cy")) -> None:
-        """Make it, with people of whom `bo` has a one-time password."""
+    def __init__(self, base: str, name: str, people: tuple[str, ...] = ("ann", "bo", "cy", "dee")) -> None:
+        """Make it, with people of whom `bo` and `dee` have a telephone that shows codes."""
         self.base, self.name = base, name
         self._client = httpx.Client(base_url=base, timeout=60)
-        self._password = f"pw-{name}"
+        self.password = f"pw-{name}"
         self.admin("POST", "/admin/realms", self._representation(people))
         found = self.admin("GET", f"/admin/realms/{name}/users?max=100").json()
         self.ids = {one["username"]: one["id"] for one in found}
@@ -58,9 +61,12 @@ class Realm:
 
     def sign_in(self, name: str, ip: str = "", *, scope: str = "openid", password: str | None = None) -> SignedIn:
         """Somebody gives a name and a password to the application, from an address."""
-        form = {"grant_type": "password", "username": name, "password": password or self._password, "scope": scope}
-        said = self._app("token", form, ip).json()
-        return SignedIn(said["session_state"], said["access_token"], said["refresh_token"])
+        form = {"grant_type": "password", "username": name, "password": password or self.password, "scope": scope}
+        return _held(self._app("token", form, ip))
+
+    def tokens_for(self, code: str) -> SignedIn:
+        """What the application gets for the code that a browser brought."""
+        return _held(self._app("token", {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT}))
 
     def refreshes(self, held: SignedIn) -> bool:
         """Whether the session still renews its tokens."""
@@ -79,7 +85,7 @@ class Realm:
 
     def _representation(self, people: tuple[str, ...]) -> dict[str, Any]:
         profile = [_attribute(name, "user") for name in ("username", "email", "firstName", "lastName")]
-        profile += [_attribute("step_up_required"), _attribute("ward")]
+        profile += [_attribute(ATTRIBUTE), _attribute("ward")]
         component = {"providerId": "declarative-user-profile"}
         component["config"] = {"kc.user.profile.config": [json.dumps({"attributes": profile})]}
         return {
@@ -89,6 +95,7 @@ class Realm:
             "eventsEnabled": True,
             "enabledEventTypes": TYPES,
             "adminEventsEnabled": True,
+            **flows(),
             "clients": [_engine(ENGINE), _engine("reader"), _engine("nobody"), _app()],
             "users": [
                 *(self._person(name) for name in people),
@@ -100,15 +107,20 @@ class Realm:
         }
 
     def _person(self, name: str) -> dict[str, Any]:
-        credentials: list[dict[str, Any]] = [{"type": "password", "value": self._password, "temporary": False}]
-        if name == "bo":
+        credentials: list[dict[str, Any]] = [{"type": "password", "value": self.password, "temporary": False}]
+        if name in {"bo", "dee"}:
             how = {"subType": "totp", "digits": 6, "period": 30, "algorithm": "HmacSHA1", "counter": 0}
-            hidden = json.dumps({"value": "one-secret-of-bo"})
+            hidden = json.dumps({"value": OTP_SECRET})
             credentials.append({"type": "otp", "secretData": hidden, "credentialData": json.dumps(how)})
         names = {"email": f"{name}@clinic.example", "firstName": name.title(), "lastName": "Example"}
         roles = ["offline_access", f"default-roles-{self.name}"]
         rest = {"enabled": True, "emailVerified": True, "attributes": {"ward": ["3"]}, "realmRoles": roles}
         return {"username": name, "credentials": credentials, **names, **rest}
+
+
+def _held(reply: httpx.Response) -> SignedIn:
+    said = reply.json()
+    return SignedIn(said["session_state"], said["access_token"], said["refresh_token"])
 
 
 def _attribute(name: str, *more: str) -> dict[str, Any]:
@@ -135,7 +147,7 @@ def _app() -> dict[str, Any]:
         "protocolMapper": "oidc-audience-mapper",
         "config": {"included.client.audience": APP, "access.token.claim": "true", "introspection.token.claim": "true"},
     }
-    flows = {"standardFlowEnabled": True, "directAccessGrantsEnabled": True, "redirectUris": ["http://127.0.0.1:1/"]}
+    flows = {"standardFlowEnabled": True, "directAccessGrantsEnabled": True, "redirectUris": [REDIRECT]}
     app = {"clientId": APP, "enabled": True, "publicClient": False, "secret": f"{APP}-secret", "fullScopeAllowed": True}
     return app | flows | {"protocolMappers": [audience]}
 

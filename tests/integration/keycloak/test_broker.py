@@ -116,7 +116,7 @@ def test_a_refusal_is_no_success(realm: Realm, case: str) -> None:
 
 def test_another_realm_of_the_server_ends_nothing(realm: Realm, keycloak: str, unique: str) -> None:
     """Its 404 of a session that it never had is no success."""
-    other = Realm(keycloak, unique, people=("dee",))
+    other = Realm(keycloak, unique, people=("eve",))
     try:
         held = realm.sign_in("ann")
         kill = order("kill_session", realm.ids["ann"], held.session)
