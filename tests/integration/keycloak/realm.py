@@ -54,6 +54,13 @@ class Realm:
         assert reply.is_success, (method, path, reply.status_code, reply.text)
         return reply
 
+    def told_at(self, address: str) -> None:
+        """Where the application is told of a session's end; nowhere if empty."""
+        where = f"/admin/realms/{self.name}/clients"
+        (app,) = self.admin("GET", f"{where}?clientId={APP}").json()
+        app["attributes"] = {**app.get("attributes", {}), "backchannel.logout.url": address}
+        self.admin("PUT", f"{where}/{app['id']}", app)
+
     def user(self, name: str) -> dict[str, Any]:
         """How the realm has a person."""
         found: dict[str, Any] = self.admin("GET", f"/admin/realms/{self.name}/users/{self.ids[name]}").json()

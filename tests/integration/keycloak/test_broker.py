@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Awaitable, Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -154,3 +157,52 @@ def test_a_server_that_is_away_is_told(realm: Realm) -> None:
     assert asked(realm, lambda broker: broker.do(kill), **away).result == "retryable"
     with pytest.raises(BrokerError, match="gives no answer"):
         asked(realm, lambda broker: broker.check(), **away)
+
+
+class SlowApplication:
+    """An application that is told of a session's end, and takes its time to answer."""
+
+    def __init__(self, takes_s: float) -> None:
+        told: list[str] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                told.append(self.rfile.read(int(self.headers["content-length"])).decode())
+                time.sleep(takes_s)
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.told = told
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self._server.server_address[1]}/logout"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def test_a_slow_application_delays_the_answer_and_not_the_end(realm: Realm) -> None:
+    """Keycloak tells applications first. Not waited for, the kill is asked for again and found done, once."""
+    application = SlowApplication(takes_s=3)
+    realm.told_at(application.address)
+    try:
+        first, second = realm.sign_in("cy"), realm.sign_in("cy")
+        kill = order("kill_session", realm.ids["cy"], first.session)
+        hasty = asked(realm, lambda broker: broker.do(kill), timeout_s=1.5, offline_clients=())
+        assert (hasty.result, hasty.detail) == ("retryable", "timed_out")
+        again = asked(realm, lambda broker: broker.do(kill))
+        patient = asked(realm, lambda broker: broker.do(order("kill_session", realm.ids["cy"], second.session)))
+    finally:
+        realm.told_at("")
+        application.close()
+    assert again.result in {"applied", "already_applied"}
+    assert patient.result == "applied"
+    assert not realm.refreshes(first)
+    assert not realm.refreshes(second)
+    assert len(application.told) >= 2
