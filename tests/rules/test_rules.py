@@ -31,6 +31,7 @@ PLAIN_NAMES = (
     "mass_delete",
     "mass_export",
     "mass_read",
+    "mfa_enrolled",
     "mfa_factor_changed",
     "mfa_fatigue",
     "mfa_removed",
