@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from detectors.geo_velocity import PathParams
     from detectors.impossible_travel import TravelParams
     from detectors.mass_export import ExportParams
+    from detectors.mfa_fatigue import FatigueParams
     from detectors.new_value import NewValueParams
     from detectors.sequence import SequenceParams
     from detectors.session_policy import PolicyParams
@@ -240,6 +241,18 @@ def of_sequence(params: SequenceParams, events: Columns) -> Bounds | None:
     if not simple or not near.any() or bool((first & last).any()):
         return Bounds(loud | near)
     return _different_last(params, events, first, near, loud)
+
+
+def of_fatigue(params: FatigueParams, events: Columns) -> Bounds:
+    """Quiet: in no window are as many pushes sent or denied, or no approval follows so many; any may be unanswered."""
+    window_us = span_us(params.window)
+    counts = events.holds(params.sent) | events.holds(params.denied)
+    if params.then_approved:
+        approved = events.holds(params.approved) & ~events.holds(params.denied)
+        return Bounds(approved & _preceded(events, counts, params.at_least, window_us))
+    loud = _none(counts)
+    loud[np.flatnonzero(counts)[events.chosen(counts).crowded(params.at_least, window_us)]] = True
+    return Bounds(loud)
 
 
 def _preceded(events: Columns, first: Mask, times: int, within_us: int) -> Mask:

@@ -37,6 +37,8 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("impossible_travel", {"same_address": "normal", "network_classes": {}, "nothing_unfamiliar": "ignore"}),
     ("mass_export", {"objects_max": None, "bytes_max": 10**9, "resources_max": 20}),
     ("mass_export", {"weight_field": "attributes.sensitivity", "weights": {"restricted": 7.5}}),
+    ("mfa_fatigue", {"at_least": 2, "window": "7d"}),
+    ("mfa_fatigue", {"at_least": 1, "window": "7d", "then_approved": True}),
     ("new_value", {"fields": ("device", "app"), "while_learning": "low", "known_max": 3}),
     ("new_value", {"fields": ("user_agent",), "normalise": {"user_agent": "fingerprint"}, "learn_for": "0s"}),
     ("dormant_account", {"idle_min": "1d"}),

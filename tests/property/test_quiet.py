@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.columns import Bounds, Columns
+from detectors.mfa_fatigue import FatigueParams, MfaFatigue
 from detectors.threshold import Threshold, ThresholdParams
 from geo.locator import Locator
 from models.conditions import Condition
-from models.events import KINDS, EventKind, SessionEvent
+from models.events import KINDS, EventKind, Outcome, SessionEvent
 from models.places import NetworkClass, Place
 from sessionwatch.engine.counts import EngineCounts
 from sessionwatch.engine.in_order import Engine
@@ -119,6 +120,18 @@ def crowded_addresses() -> Ruleset:
     return Ruleset(tuple(made), "1")
 
 
+@cache
+def pushed() -> Ruleset:
+    """Pushes that nobody approves, and such as are approved at last: low limits, so that it speaks."""
+    kinds: set[EventKind] = {"mfa_challenge", "mfa_result"}
+    made = [
+        rule(f"{n}-{then}", MfaFatigue(FatigueParams(at_least=n, then_approved=then)), kinds, 0)
+        for n in (2, 3, 5)
+        for then in (False, True)
+    ]
+    return Ruleset(tuple(made), "1")
+
+
 def judged(rules: Ruleset, events: Sequence[SessionEvent]) -> tuple[dict[str, bytes], EngineCounts]:
     """Everybody judged."""
     engine = Engine(rules, Locator())
@@ -180,6 +193,29 @@ def test_who_fails_at_one_address_beside_others_is_judged() -> None:
         left_out += needs.left_out if needs is not None else 0
     assert spoken > 10
     assert left_out > 100
+
+
+def test_who_lets_pushes_lie_is_judged() -> None:
+    """Pushes are sent, denied, approved and forgotten: nothing that is told changes, some are told, some left out."""
+    spoken = left_out = 0
+    for seed in range(60):
+        r = random.Random(seed)
+        said: tuple[tuple[EventKind, Outcome], ...] = (
+            ("mfa_challenge", "unknown"),
+            ("mfa_challenge", "unknown"),
+            ("mfa_result", "failure"),
+            ("mfa_result", "success"),
+        )
+        events = []
+        for event in crowd(seed):
+            kind, outcome = r.choice(said)
+            events.append(msgspec.structs.replace(event, kind=kind, outcome=outcome))
+        alerts, counts, needs = needed(pushed(), events)
+        assert (alerts, counts) == judged(pushed(), events)
+        spoken += len(alerts)
+        left_out += needs.left_out if needs is not None else 0
+    assert spoken > 10
+    assert left_out > 20
 
 
 def test_a_detector_that_cannot_tell_has_everybody_judged() -> None:
