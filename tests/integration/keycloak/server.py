@@ -74,7 +74,8 @@ def environment() -> dict[str, str]:
     """Ours, without what would change the server."""
     others = ("KC_", "KEYCLOAK_", "QUARKUS_", "JAVA_OPTS")
     kept_words = {name: value for name, value in os.environ.items() if not name.startswith(others)}
-    memory = {"JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx512m"}
+    # The second compiler costs a start of this length more than it saves: 54 seconds of processor and not 33.
+    memory = {"JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx512m", "JAVA_OPTS_APPEND": "-XX:TieredStopAtLevel=1"}
     return kept_words | memory | {"KC_BOOTSTRAP_ADMIN_USERNAME": ADMIN, "KC_BOOTSTRAP_ADMIN_PASSWORD": PASSWORD}
 
 
