@@ -17,10 +17,10 @@ from sessionwatch.cli.monitoring import LogOption, log_form
 from sessionwatch.cli.outputs import check_outputs
 from sessionwatch.cli.settings import SettingsOption
 from sessionwatch.errors import UsageError
-from sessionwatch.live.keycloak_events import KeycloakEvents, Kind
 from sessionwatch.live.logs import begin_log
-from sessionwatch.live.pull import Pull, PullSettings
-from sessionwatch.live.pulling import STDOUT, EventFile, PositionFile
+from sessionwatch.pulling.keycloak_events import KeycloakEvents, Kind
+from sessionwatch.pulling.output import STDOUT, EventFile, PositionFile
+from sessionwatch.pulling.pull import Pull, PullSettings
 from sessionwatch.responses.credentials import secret_of
 from sessionwatch.responses.exchange import Exchange
 

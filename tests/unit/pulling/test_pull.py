@@ -16,13 +16,13 @@ from typer.testing import CliRunner
 
 from sessionwatch.cli.main import app
 from sessionwatch.errors import BrokerError, SessionwatchError, UsageError
-from sessionwatch.live.keycloak_events import AwayError, KeycloakEvents, Kind
 from sessionwatch.live.logs import Log
-from sessionwatch.live.pull import Pull, PullSettings
-from sessionwatch.live.pulling import EventFile, PositionFile
+from sessionwatch.pulling.keycloak_events import AwayError, KeycloakEvents, Kind
+from sessionwatch.pulling.output import EventFile, PositionFile
+from sessionwatch.pulling.pull import Pull, PullSettings
 from sessionwatch.responses.credentials import Secret
 from sessionwatch.responses.exchange import REPLY_BYTES_MAX, Exchange
-from tests.unit.live.keycloak_store import SECRET, Store, event
+from tests.unit.pulling.keycloak_store import SECRET, Store, event
 
 BOTH: tuple[Kind, ...] = ("user", "admin")
 OVERLAP = timedelta(seconds=30)
@@ -248,7 +248,7 @@ def test_events_that_are_switched_off_are_told(on: Any, switch: str, kinds: Kind
 
 def test_who_is_away_for_a_while_is_asked_again(on: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that has begun goes on when Keycloak does; one that has not says so."""
-    monkeypatch.setattr("sessionwatch.live.pull.AWAY_S", 0.01)
+    monkeypatch.setattr("sessionwatch.pulling.pull.AWAY_S", 0.01)
 
     async def told(site: Site) -> None:
         stopped = asyncio.Event()

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from sessionwatch.errors import UsageError
-from sessionwatch.live.keycloak_events import Kind
+from sessionwatch.pulling.keycloak_events import Kind
 
 STDOUT: Final = "-"
 TAIL_BYTES_MAX: Final = 64 * 1024 * 1024

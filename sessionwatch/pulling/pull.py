@@ -11,9 +11,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 from sessionwatch.errors import BrokerError
-from sessionwatch.live.keycloak_events import SWITCHES, AwayError, KeycloakEvents, Kind
 from sessionwatch.live.logs import Log
-from sessionwatch.live.pulling import EventFile, PositionFile, Reached
+from sessionwatch.pulling.keycloak_events import SWITCHES, AwayError, KeycloakEvents, Kind
+from sessionwatch.pulling.output import EventFile, PositionFile, Reached
 
 AWAY_S: Final = 1.0
 AWAY_S_MAX: Final = 60.0
