@@ -93,6 +93,8 @@ class LateLane:
         if place is None and not self.program.table[event.kind]:
             return self._telling.out
         if s is None:
+            if not self.program.concerns(event):
+                return self._telling.out
             s = self.subjects[subject] = LateSubject(self.program.new())
         s.offset = max(s.offset, offset)
         if place is not None:

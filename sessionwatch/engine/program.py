@@ -117,6 +117,14 @@ class Program:
         """The state of a subject never met."""
         return SubjectState([None] * len(self.rules), {}, -NEVER_US, NEVER_US)
 
+    def concerns(self, event: PlacedEvent) -> bool:
+        """Whether any rule judges or hears `event`: one that none does leaves nothing behind."""
+        for entry in self.table[event.kind]:
+            when = entry.when
+            if entry.hears or when is None or when(event):
+                return True
+        return False
+
     def encode(self, state: SubjectState) -> bytes:
         """State to bytes; each rule's part under its tag, so that other rules can read what is still theirs.
 

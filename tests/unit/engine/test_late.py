@@ -125,6 +125,16 @@ def test_a_fuller_copy_replaces_one_that_has_not_settled() -> None:
     assert watch.counts.duplicates == 2
 
 
+def test_nothing_is_kept_of_a_subject_before_a_rule_concerns_it() -> None:
+    """An event that no rule selects or hears makes no entry; what comes later is judged as if it had made one."""
+    watch = Watch(dataclasses.replace(EXPORT, when=lambda one: one.app == "ehr"))
+    watch.feed(event("other", 0, "export", count=5_000, app="mail"))
+    assert (watch.lane.subjects, watch.lane.touched, watch.counts.events) == ({}, set(), 0)
+    assert changes(watch.feed(event("x", 1, "export", count=1200, app="ehr"))) == [("raised", "export", 1)]
+    watch.feed(event("after", 2, "export", count=5_000, app="mail"))
+    assert (list(watch.lane.subjects), watch.counts.events) == ([ANN], 2)
+
+
 def test_a_slow_source_holds_its_subject_open() -> None:
     """Seen in a slow source during the last day, a subject waits for that source's bound."""
     story = [event("a", 0, source="slow"), event("b", 10), event("c", 55)]
