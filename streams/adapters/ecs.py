@@ -164,8 +164,7 @@ class ECS(Adapter):
         draft.id = self.identity(said.pop("id", ""), record)
         if draft.kind == "login" and outcome == "failure":
             draft.kind = "login_failed"
-        if draft.kind == "mfa_result" and outcome == "success":
-            draft.mfa = True
+        _second_factor(draft)
         if draft.kind != "activity" and (change := change_of_words(said.get("action", ""))):
             said["attributes.change"] = change
         target = said.get("target", "")
@@ -178,6 +177,16 @@ class ECS(Adapter):
         if draft.kind == "export" and outcome == "failure":
             draft.count = draft.moved_bytes = 0
         return [draft.event(self.name)]
+
+
+def _second_factor(draft: Draft) -> None:
+    """What a success means: of a result that it was passed, of a challenge only that it was sent."""
+    if draft.outcome != "success":
+        return
+    if draft.kind == "mfa_result":
+        draft.mfa = True
+    elif draft.kind == "mfa_challenge":
+        draft.outcome = "unknown"
 
 
 def _words(seen: Mapping[str, Any], field: str) -> set[str]:

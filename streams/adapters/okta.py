@@ -146,7 +146,8 @@ class Okta(Adapter):
       did it is `attributes.actor`. Elsewhere `user` is who did it and `target` who or what was changed; an action on
       several users makes an event for each.
     * Token grants and what Okta does itself have `interactive` false.
-    * A sign-on policy's evaluation is an activity, so that a challenge counts once: when it is sent.
+    * A sign-on policy's evaluation is an activity, so that a challenge counts once: when it is sent. SUCCESS then only
+      says that it was sent, so its outcome is unknown.
     """
 
     name = "okta"
@@ -212,7 +213,9 @@ class Okta(Adapter):
             authenticationContext={"credentialType": "OTP"},
             debugContext={"debugData": {"dtHash": "dt-2"}},
         ),
-        _variant("a push is sent", "system.push.send_factor_verify_push", {"kind": "mfa_challenge"}),
+        _variant(
+            "a push is sent", "system.push.send_factor_verify_push", {"kind": "mfa_challenge", "outcome": "unknown"}
+        ),
         _variant(
             "a token is granted",
             "app.oauth2.as.token.grant.refresh_token",
@@ -273,6 +276,8 @@ class Okta(Adapter):
         draft.id = self.identity(draft.said.pop("id", ""), record)
         if draft.kind == "login" and draft.outcome == "failure":
             draft.kind = "login_failed"
+        if draft.kind == "mfa_challenge" and draft.outcome == "success":
+            draft.outcome = "unknown"  # what succeeded was the sending
         if draft.kind == "refresh":
             draft.interactive = False
         if draft.kind == "mfa_result" and draft.outcome == "success":

@@ -61,3 +61,21 @@ def test_a_flood_of_refused_factors_is_found_in_every_format(tmp_path: Path) -> 
         alert["user"]: alert for alert in alerts_in(tmp_path / "alerts.out") if alert["rule"]["id"] == "mfa_fatigue"
     }
     assert set(found) == {f"u-{name}" for name in REFUSED}
+
+
+def test_a_flood_that_nobody_answers_is_found_in_okta(tmp_path: Path) -> None:
+    """Twenty-five pushes are sent, nothing is said of them, the last is approved: each rule says what it counts."""
+    okta = {each.title: each.record for each in adapters()["okta"].examples}
+    sent, answer = okta["a push is sent"], okta["a push that nobody answered"]
+    records = [sent | {"uuid": f"sent-{n}", "published": AT.format(n=n)} for n in range(25)]
+    differs = {"uuid": "yes", "published": "2026-03-02T09:24:30Z", "outcome": {"result": "SUCCESS"}}
+    records.append(answer | differs | {"actor": sent["actor"]})
+    (tmp_path / "okta.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    ended = sessionwatch("replay", tmp_path / "okta.jsonl", "--alerts", tmp_path / "alerts.out", "--json")
+    assert ended.code == 0, ended.err
+    told = {alert["rule"]["id"]: alert["evidence"] for alert in alerts_in(tmp_path / "alerts.out")}
+    assert {rule: evidence["counted"] for rule, evidence in told.items() if rule.startswith("mfa_fatigue")} == {
+        "mfa_fatigue": 24,
+        "mfa_fatigue_slow": 24,
+        "mfa_fatigue_approved": 24,
+    }

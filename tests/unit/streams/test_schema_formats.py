@@ -125,6 +125,13 @@ def test_an_ecs_event_is_the_same_nested_dotted_and_mixed() -> None:
     assert adapted("ecs", nested) == adapted("ecs", dotted) == adapted("ecs", mixed)
 
 
+def test_an_ecs_challenge_that_was_sent_is_not_yet_answered() -> None:
+    """What succeeded is the asking; whoever counts unanswered pushes must not take it for an approval."""
+    said = {"category": ["authentication"], "type": ["info"], "outcome": "success", "action": "mfa-challenge-sent"}
+    (event,) = adapted("ecs", {"@timestamp": "2026-03-02T09:00:00Z", "event": said, "user": {"name": "ann"}})
+    assert (event.kind, event.outcome) == ("mfa_challenge", "unknown")
+
+
 @pytest.mark.parametrize(
     ("action", "categories", "types", "outcome", "kind"),
     [
