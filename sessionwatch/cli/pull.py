@@ -15,11 +15,11 @@ from models.spans import span
 from sessionwatch.cli.exits import Exit
 from sessionwatch.cli.monitoring import LogOption, log_form
 from sessionwatch.cli.outputs import check_outputs
-from sessionwatch.cli.settings import SettingsOption
+from sessionwatch.cli.settings import SettingsOption, broker_of
 from sessionwatch.errors import UsageError
 from sessionwatch.live.logs import begin_log
 from sessionwatch.pulling.keycloak_events import KeycloakEvents, Kind
-from sessionwatch.pulling.output import STDOUT, EventFile, PositionFile
+from sessionwatch.pulling.output import STDOUT, EventFile, Output, PositionFile
 from sessionwatch.pulling.pull import Pull, PullSettings
 from sessionwatch.responses.credentials import secret_of
 from sessionwatch.responses.exchange import Exchange
@@ -30,6 +30,7 @@ app = typer.Typer(help="Fetch events from where they are stored, for a watch to 
 
 @app.command("keycloak")
 def keycloak_command(  # noqa: PLR0913  # as many as the command has options
+    context: typer.Context,
     *,
     base: Annotated[str, typer.Option(help="Keycloak's address: https://sso.clinic.example")],
     realm: Annotated[str, typer.Option(help="The realm whose events are pulled.")],
@@ -42,6 +43,7 @@ def keycloak_command(  # noqa: PLR0913  # as many as the command has options
     output: Annotated[
         str, typer.Option(help="Append events as JSON Lines to this file; - is standard output.")
     ] = STDOUT,
+    topic: Annotated[str | None, typer.Option(help="Write them to this topic of Kafka instead.")] = None,
     only: Annotated[Kind | None, typer.Option(help="user or admin: this kind alone; both if none.")] = None,
     every: Annotated[str, typer.Option(help="The time between two looks.")] = "1s",
     overlap: Annotated[str, typer.Option(help="The span that each look reads again.")] = "30s",
@@ -55,20 +57,29 @@ def keycloak_command(  # noqa: PLR0913  # as many as the command has options
     check_outputs([], {"--position": position, "--output": None if output == STDOUT else Path(output)})
     secret = secret_of(SECRET_VARIABLE, secret_file, f"the secret of the client {client}")
     speak = begin_log("pull", log_form(log), [secret.reveal()])
-    kept = PositionFile(position, f"{base.rstrip('/')}, realm {realm}")
 
-    async def run() -> None:
+    async def run(kept: PositionFile) -> None:
         events = KeycloakEvents(Exchange(base, authority=authority), realm, client, secret)
         try:
-            with closing(EventFile(output, kept.position)) as file:
-                pull = Pull(events, kept, file, asked, speak)
+            with closing(_output(context, output, topic, kept)) as taker:
+                pull = Pull(events, kept, taker, asked, speak)
                 await pull.run(_stopping(), once=once)
                 speak("stopped", events=pull.written)
         finally:
             await events.close()
 
-    asyncio.run(run())
+    with closing(PositionFile(position, f"{base.rstrip('/')}, realm {realm}")) as held:
+        asyncio.run(run(held))
     raise typer.Exit(Exit.DONE)
+
+
+def _output(context: typer.Context, path: str, topic: str | None, kept: PositionFile) -> Output:
+    """Where events go."""
+    if topic is None:
+        return EventFile(path, kept.position)
+    from sessionwatch.pulling.topic import EventTopic
+
+    return EventTopic(broker_of(context), topic)
 
 
 def _stopping() -> asyncio.Event:

@@ -12,7 +12,7 @@ from sessionwatch.settings.form import SECTIONS, Settings
 from sessionwatch.settings.reading import read_settings
 from streams.kafka.connection import Connection, connection
 
-_LOOKED_AT: Final = {"watch": {"watch"}, "keycloak": {"keycloak"}, "doctor": set(SECTIONS)}
+_LOOKED_AT: Final = {"watch": {"watch"}, "keycloak": {"keycloak", "kafka"}, "doctor": set(SECTIONS)}
 """By command the sections that it looks at, where they are not its own and that of Kafka."""
 
 

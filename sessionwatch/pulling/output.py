@@ -6,11 +6,12 @@ span again that it has read before, and knows by their ids what it has written.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -58,24 +59,49 @@ class Position(msgspec.Struct):
 
 
 class PositionFile:
-    """A position on the disk, replaced whole."""
+    """A position on the disk, replaced whole; one pull at a time goes on from it, until `close`."""
 
     def __init__(self, path: Path, of: str) -> None:
         """Read it where there is one.
 
         Raises:
-            UsageError: it is no position, or one of another realm.
+            UsageError: it is no position, one of another realm, or another pull goes on from it.
         """
         self.path = path
-        self.position = Position(of)
+        self._lock = self._held()
         try:
-            self.position = msgspec.json.decode(path.read_bytes(), type=Position)
+            self.position = self._read(of)
+        except UsageError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Leave it to others."""
+        os.close(self._lock)
+
+    def _held(self) -> int:
+        lock = -1
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.path.with_name(f"{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, _MODE)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(lock)
+            raise UsageError(f"{self.path}: another pull goes on from it; end that first") from error
+        except OSError as error:
+            raise UsageError(f"{self.path}: the position cannot be kept: {error.strerror}; name another") from error
+        return lock
+
+    def _read(self, of: str) -> Position:
+        try:
+            position = msgspec.json.decode(self.path.read_bytes(), type=Position)
         except FileNotFoundError:
-            return
+            return Position(of)
         except (OSError, msgspec.MsgspecError) as error:
-            raise UsageError(f"{path} holds no position of a pull: {error}; name another, or remove it") from error
-        if self.position.of != of:
-            raise UsageError(f"{path} is the position in {self.position.of}, not in {of}; name a file for each")
+            raise UsageError(f"{self.path} holds no position of a pull: {error}; name another, or remove it") from error
+        if position.of != of:
+            raise UsageError(f"{self.path} is the position in {position.of}, not in {of}; name a file for each")
+        return position
 
     def keep(self) -> None:
         """Write it, on the disk.
@@ -98,6 +124,18 @@ class PositionFile:
                 os.close(folder)
         except OSError as error:
             raise UsageError(f"{self.path}: the position cannot be kept: {error.strerror}; make room") from error
+
+
+class Output(Protocol):
+    """Takes events, and has them for good when `append` returns."""
+
+    path: str
+
+    def append(self, events: list[dict[str, Any]]) -> None:
+        """Take them."""
+
+    def close(self) -> None:
+        """Take no more."""
 
 
 class EventFile:
@@ -128,7 +166,7 @@ class EventFile:
         Raises:
             UsageError: they cannot be written.
         """
-        data = b"".join(msgspec.json.encode(_spare(one)) + b"\n" for one in events)
+        data = b"".join(msgspec.json.encode(spared(one)) + b"\n" for one in events)
         if self.path == STDOUT:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
@@ -185,7 +223,7 @@ class EventFile:
         return (now.st_dev, now.st_ino) != (self._position.device, self._position.inode)
 
 
-def _spare(event: dict[str, Any]) -> dict[str, Any]:
+def spared(event: dict[str, Any]) -> dict[str, Any]:
     """The event without what an administrator wrote, which has names and mail; of roles it is which were given."""
     if "representation" not in event or str(event.get("resourceType")).endswith(_ROLES):
         return event

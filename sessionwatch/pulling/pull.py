@@ -13,7 +13,7 @@ from typing import Any, Final
 from sessionwatch.errors import BrokerError
 from sessionwatch.live.logs import Log
 from sessionwatch.pulling.keycloak_events import SWITCHES, AwayError, KeycloakEvents, Kind
-from sessionwatch.pulling.output import EventFile, PositionFile, Reached
+from sessionwatch.pulling.output import Output, PositionFile, Reached
 
 AWAY_S: Final = 1.0
 AWAY_S_MAX: Final = 60.0
@@ -35,7 +35,7 @@ class Pull:
     """Pulls the events of one realm into a file."""
 
     def __init__(
-        self, events: KeycloakEvents, position: PositionFile, output: EventFile, settings: PullSettings, log: Log
+        self, events: KeycloakEvents, position: PositionFile, output: Output, settings: PullSettings, log: Log
     ) -> None:
         """Go on from `position`."""
         self._events, self._position, self._output, self._settings, self._log = events, position, output, settings, log

@@ -62,6 +62,7 @@ class KeycloakSection(Written):
     authority: Path | None = Field(None, description="A file with certificate authorities of your own.")
     position: Path | None = Field(None, description="The file that keeps how far events are read.")
     output: Word = Field("-", description="The file that events are appended to; `-` is standard output.")
+    topic: Word | None = Field(None, description="The topic of Kafka that events are written to instead.")
     only: Literal["user", "admin"] | None = Field(None, description="This kind of events alone.")
     every: Span = Field(timedelta(seconds=1), description="The time between two looks.")
     overlap: Span = Field(timedelta(seconds=30), description="The span that each look reads again.")

@@ -51,7 +51,7 @@ class Site:
         events._page = page
         kept = PositionFile(self.position, "here")
         output = EventFile(str(self.output), kept.position)
-        return Run(Pull(events, kept, output, PullSettings(kinds, OVERLAP, timedelta(0)), Log()), events, output)
+        return Run(Pull(events, kept, output, PullSettings(kinds, OVERLAP, timedelta(0)), Log()), events, output, kept)
 
     def written(self) -> list[str]:
         """The ids in the file, by line."""
@@ -61,14 +61,15 @@ class Site:
 class Run:
     """What is closed at its end."""
 
-    def __init__(self, pull: Pull, events: KeycloakEvents, output: EventFile) -> None:
-        self._pull, self._events, self._output = pull, events, output
+    def __init__(self, pull: Pull, events: KeycloakEvents, output: EventFile, kept: PositionFile) -> None:
+        self._pull, self._events, self._output, self._kept = pull, events, output, kept
 
     async def __aenter__(self) -> Pull:
         return self._pull
 
     async def __aexit__(self, *_: object) -> None:
         self._output.close()
+        self._kept.close()
         await self._events.close()
 
 
@@ -270,7 +271,7 @@ def test_who_is_away_for_a_while_is_asked_again(on: Any, monkeypatch: pytest.Mon
     on(told)
 
 
-def test_a_position_is_of_one_realm_and_one_file(on: Any, tmp_path: Path) -> None:
+def test_a_position_is_of_one_realm_and_one_pull(on: Any, tmp_path: Path) -> None:
     """Another's, and one that is none, are refused by name."""
     (tmp_path / "none").write_text("{")
     with pytest.raises(UsageError, match="holds no position"):
@@ -280,6 +281,9 @@ def test_a_position_is_of_one_realm_and_one_file(on: Any, tmp_path: Path) -> Non
         await site.pull()
         site.store.user = [event(1, T0)]
         await site.pull()
+        async with site.begun():
+            with pytest.raises(UsageError, match="another pull goes on from it"):
+                PositionFile(site.position, "here")
         with pytest.raises(UsageError, match="is the position in here, not in there"):
             PositionFile(site.position, "there")
 
