@@ -66,15 +66,24 @@ SELECT "user", date_trunc('hour', "at") AS hour, count(DISTINCT country) AS coun
 FROM steps GROUP BY ALL HAVING countries >= 4 AND km > 5000 AND km > 2000 * hours;
 
 -- name: session_hijack
+-- Another device at another address, or a place where nobody gets in the time.
 WITH steps AS (
-    SELECT "user", session, "at", ip, device, lag(ip) OVER w AS before_ip, lag(device) OVER w AS before_device
+    SELECT "user", session, "at", ip, device, latitude, longitude, lag("at") OVER w AS before_at,
+           lag(ip) OVER w AS before_ip, lag(device) OVER w AS before_device,
+           lag(latitude) OVER w AS before_latitude, lag(longitude) OVER w AS before_longitude
     FROM events
     WHERE kind IN ('login', 'activity', 'refresh', 'export', 'credential_change', 'privilege_change')
       AND interactive AND session <> ''
     WINDOW w AS (PARTITION BY "user", session ORDER BY "at")
+), moved AS (
+    SELECT *, 2 * 6371 * asin(sqrt(pow(sin(radians(latitude - before_latitude) / 2), 2)
+           + cos(radians(latitude)) * cos(radians(before_latitude))
+           * pow(sin(radians(longitude - before_longitude) / 2), 2))) - 100 AS km
+    FROM steps WHERE before_ip IS NOT NULL AND ip <> before_ip AND device IS DISTINCT FROM before_device
+       OR before_ip IS NOT NULL AND ip <> before_ip AND device = ''
 )
-SELECT "user", session, "at", ip, before_ip, device, before_device FROM steps
-WHERE before_ip IS NOT NULL AND ip <> before_ip AND device <> before_device;
+SELECT "user", session, "at", ip, before_ip, device, before_device, km FROM moved
+WHERE device <> before_device OR km >= 500 AND km > 900 * greatest(epoch("at" - before_at), 1) / 3600;
 
 -- name: session_hijack_role
 WITH steps AS (
@@ -157,18 +166,28 @@ SELECT "user", min("at") AS first_at, max(n) AS n FROM (
 ) WHERE n >= 3 GROUP BY "user";
 
 -- name: password_spray
+-- Names that sign in there shortly before or after are those of people who mistyped.
 SELECT ip, min("at") AS first_at, max(n) AS n FROM (
     SELECT ip, "at", count(DISTINCT "user") OVER (
         PARTITION BY ip ORDER BY "at" RANGE BETWEEN INTERVAL 30 MINUTE PRECEDING AND CURRENT ROW) AS n
-    FROM events WHERE kind = 'login_failed'
-) WHERE n >= 15 GROUP BY ip;
+    FROM events AS failed WHERE kind = 'login_failed'
+      AND NOT EXISTS (SELECT 1 FROM events AS entered
+        WHERE entered.kind = 'login' AND entered.ip = failed.ip AND entered."user" = failed."user"
+          AND entered."at" BETWEEN failed."at" - INTERVAL 30 MINUTE AND failed."at" + INTERVAL 30 MINUTE)
+) WHERE n >= 15 GROUP BY ALL;
 
 -- name: mfa_fatigue
+-- A push is unanswered where the next thing that happens is another.
+WITH pushes AS (
+    SELECT "user", "at", kind, outcome, lead(kind) OVER (PARTITION BY "user" ORDER BY "at") AS next_kind
+    FROM events WHERE kind IN ('mfa_challenge', 'mfa_result')
+)
 SELECT "user", min("at") AS first_at, max(n) AS n FROM (
     SELECT "user", "at", count(*) OVER (
         PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 30 MINUTE PRECEDING AND CURRENT ROW) AS n
-    FROM events WHERE kind IN ('mfa_challenge', 'mfa_result') AND outcome = 'failure'
-) WHERE n >= 10 GROUP BY "user";
+    FROM pushes
+    WHERE outcome = 'failure' OR (kind = 'mfa_challenge' AND outcome = 'unknown' AND next_kind = 'mfa_challenge')
+) WHERE n >= 10 GROUP BY ALL;
 
 -- name: mass_read_secrets
 SELECT "user", "action", min("at") AS first_at, max(n) AS n FROM (
@@ -274,17 +293,27 @@ SELECT "user", "action", min("at") AS first_at, max(n) AS n FROM (
 ) WHERE n >= 60 GROUP BY ALL;
 
 -- name: mfa_fatigue_slow
+-- A push is unanswered where the next thing that happens is another.
+WITH pushes AS (
+    SELECT "user", "at", kind, outcome, lead(kind) OVER (PARTITION BY "user" ORDER BY "at") AS next_kind
+    FROM events WHERE kind IN ('mfa_challenge', 'mfa_result')
+)
 SELECT "user", min("at") AS first_at, max(n) AS n FROM (
     SELECT "user", "at", count(*) OVER (
         PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 6 HOUR PRECEDING AND CURRENT ROW) AS n
-    FROM events WHERE kind IN ('mfa_challenge', 'mfa_result') AND outcome = 'failure'
+    FROM pushes
+    WHERE outcome = 'failure' OR (kind = 'mfa_challenge' AND outcome = 'unknown' AND next_kind = 'mfa_challenge')
 ) WHERE n >= 15 GROUP BY ALL;
 
 -- name: password_spray_slow
+-- Names that sign in there shortly before or after are those of people who mistyped.
 SELECT ip, min("at") AS first_at, max(n) AS n FROM (
     SELECT ip, "at", count(DISTINCT "user") OVER (
         PARTITION BY ip ORDER BY "at" RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURRENT ROW) AS n
-    FROM events WHERE kind = 'login_failed' AND network_class NOT IN ('corporate', 'sase', 'private')
+    FROM events AS failed WHERE kind = 'login_failed' AND network_class NOT IN ('corporate', 'sase', 'private')
+      AND NOT EXISTS (SELECT 1 FROM events AS entered
+        WHERE entered.kind = 'login' AND entered.ip = failed.ip AND entered."user" = failed."user"
+          AND entered."at" BETWEEN failed."at" - INTERVAL 1 HOUR AND failed."at" + INTERVAL 1 HOUR)
 ) WHERE n >= 30 GROUP BY ALL;
 
 -- name: refused_requests
@@ -356,10 +385,15 @@ SELECT * FROM (
 ) WHERE kind = 'login' AND outcome <> 'failure' AND firsts >= 10;
 
 -- name: mfa_fatigue_approved
+WITH pushes AS (
+    SELECT "user", "at", kind, outcome, ip, lead(kind) OVER (PARTITION BY "user" ORDER BY "at") AS next_kind
+    FROM events WHERE kind IN ('mfa_challenge', 'mfa_result')
+)
 SELECT * FROM (
-    SELECT "user", "at", kind, outcome, ip, objects, bytes, network_class, count(*) FILTER (WHERE kind IN ('mfa_challenge', 'mfa_result') AND outcome = 'failure') OVER (
+    SELECT "user", "at", kind, outcome, ip, count(*) FILTER (
+        WHERE outcome = 'failure' OR (kind = 'mfa_challenge' AND outcome = 'unknown' AND next_kind = 'mfa_challenge')) OVER (
         PARTITION BY "user" ORDER BY "at" RANGE BETWEEN INTERVAL 30 MINUTE PRECEDING AND CURRENT ROW) AS firsts
-    FROM events WHERE (kind IN ('mfa_challenge', 'mfa_result') AND outcome = 'failure') OR (kind = 'mfa_result' AND outcome = 'success')
+    FROM pushes
 ) WHERE kind = 'mfa_result' AND outcome = 'success' AND firsts >= 5;
 
 -- name: brute_force_account_change
