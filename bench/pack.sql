@@ -423,16 +423,16 @@ WHERE logins.ip <> changed.ip AND logins."at" - logins.since > INTERVAL 1 DAY
 -- name: mfa_enrolled_then_login
 -- The country stands for the network's operator, which the file does not name.
 WITH enrolled AS (
-    SELECT "user", "at", country FROM events
+    SELECT "user", "at", ip FROM events
     WHERE kind = 'device_enrolled' AND outcome <> 'failure' AND network_class NOT IN ('corporate', 'sase', 'private')
 ), logins AS (
-    SELECT "user", "at", country, network_class, min("at") OVER (PARTITION BY "user", country) AS country_since,
+    SELECT "user", "at", ip, country, network_class, min("at") OVER (PARTITION BY "user", country) AS country_since,
            min("at") OVER (PARTITION BY "user") AS since
     FROM events WHERE kind = 'login' AND interactive AND outcome <> 'failure' AND country IS NOT NULL
 )
 SELECT logins.* FROM logins JOIN enrolled
   ON logins."user" = enrolled."user" AND logins."at" BETWEEN enrolled."at" AND enrolled."at" + INTERVAL 1 HOUR
-WHERE logins.country = enrolled.country AND logins.network_class NOT IN ('corporate', 'sase', 'private')
+WHERE logins.ip = enrolled.ip AND logins.network_class NOT IN ('corporate', 'sase', 'private')
   AND logins."at" - logins.since > INTERVAL 7 DAY AND logins."at" - logins.country_since <= INTERVAL 1 DAY;
 
 -- name: mfa_removed_then_login
