@@ -82,7 +82,7 @@ def test_foreign_files_in_a_folder_are_named_and_skipped(reading, write) -> None
     write("logs/a.jsonl", LINES[0])
     write("logs/deep/er/b.json.gz", gzip.compress(b"[" + b",\n".join(LINES) + b"]"))
     write("logs/LICENSE", b"Permission is hereby granted\n" * 100)
-    write("logs/flow.jsonl", b"2 493859302102 eni-0b13 92.55.146.245 172.31.77.31\n" * 5)
+    write("logs/flow.log", b"2 493859302102 eni-0b13 92.55.146.245 172.31.77.31\n" * 5)
     write("logs/brackets.log", b"[2026-03-02 09:00:00] INFO started\n" * 5)
     write("logs/map.mmdb", b"\x00\x01\xff" * 1000)
     write("logs/windows.txt", '{"id": 1}'.encode("utf-16"))
@@ -93,7 +93,7 @@ def test_foreign_files_in_a_folder_are_named_and_skipped(reading, write) -> None
     assert sorted(name for name, what, _ in got.remarks if what == "skipped") == [
         "LICENSE",
         "brackets.log",
-        "flow.jsonl",
+        "flow.log",
         "map.mmdb",
         "other.jsonl",
         "windows.txt",
